@@ -1,0 +1,44 @@
+import type { SQL } from 'drizzle-orm';
+import type { BatchItem } from 'drizzle-orm/batch';
+import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
+
+export type Database = DrizzleD1Database & { $client: D1Database };
+
+/** One statement of a batch. D1 has no interactive transactions: a batch is the transaction. */
+export type Statement = BatchItem<'sqlite'>;
+
+export function openDatabase(d1: D1Database): Database {
+  return drizzle(d1);
+}
+
+/** A statement written in SQL, for a batch. */
+export function statement(db: Database, query: SQL): Statement {
+  const raw = db.run(query);
+  // drizzle binds the parameters of a batch to a prepared statement, and gives one to its builders only.
+  return Object.assign(raw, { stmt: db.$client.prepare(raw.getQuery().sql) });
+}
+
+/**
+ * Runs statements that write and, last, a query, in one transaction.
+ * @returns how many rows each statement touched, and what the query found.
+ */
+export async function writeThenRead<Row>(
+  db: Database,
+  statements: readonly Statement[],
+  query: Statement & PromiseLike<Row[]>,
+): Promise<{ touched: number[]; rows: Row[] }> {
+  const [first = query, ...others] = [...statements, query];
+  const answers: unknown[] = await db.batch([first, ...others]);
+  // The answer of a batch is typed by position, which a list of unknown length has not; the query's type says what
+  // its answer is.
+  const rows = answers.pop() as Row[];
+  return { touched: answers.map(rowsTouched), rows };
+}
+
+/** How many rows a statement of a batch touched, from what D1 answered for it. */
+function rowsTouched(answer: unknown): number {
+  if (typeof answer !== 'object' || answer === null || !('meta' in answer)) return 0;
+  const { meta } = answer;
+  if (typeof meta !== 'object' || meta === null || !('changes' in meta)) return 0;
+  return typeof meta.changes === 'number' ? meta.changes : 0;
+}

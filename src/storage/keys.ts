@@ -1,0 +1,263 @@
+import { and, count, desc, eq, gt, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { type Database, type Statement, statement } from './database.ts';
+import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
+import type { VerificationRecord } from './verification-record.ts';
+
+/*
+ * Reading keys, and the statements that write them. The statements do nothing by themselves: they are run by the write
+ * path (commit-change.ts), which adds what has to happen with every change.
+ */
+
+type ApiKeyColumns = Omit<typeof apiKeys.$inferSelect, 'labelFolded' | 'hintFolded'>;
+
+/** A key as it is stored, with what its user is today. */
+export interface KeyRow extends ApiKeyColumns {
+  userRole: typeof users.$inferSelect.role;
+  userFirstName: string | null;
+  userLastName: string | null;
+}
+
+// Columns of the user carry names of their own: in a D1 batch, columns of one name overwrite each other.
+const keyColumns = {
+  id: apiKeys.id,
+  orgId: apiKeys.orgId,
+  userId: apiKeys.userId,
+  userType: apiKeys.userType,
+  label: apiKeys.label,
+  description: apiKeys.description,
+  hint: apiKeys.hint,
+  expirationDate: apiKeys.expirationDate,
+  ipWhitelist: apiKeys.ipWhitelist,
+  hasRestrictedPermissions: apiKeys.hasRestrictedPermissions,
+  permissions: apiKeys.permissions,
+  createdBy: apiKeys.createdBy,
+  createdByName: apiKeys.createdByName,
+  createdAt: apiKeys.createdAt,
+  revokedBy: apiKeys.revokedBy,
+  revokedByName: apiKeys.revokedByName,
+  revokedAt: apiKeys.revokedAt,
+  revision: apiKeys.revision,
+  userRole: sql<KeyRow['userRole']>`${users.role}`.as('owner_role'),
+  userFirstName: sql<string | null>`${users.firstName}`.as('owner_first_name'),
+  userLastName: sql<string | null>`${users.lastName}`.as('owner_last_name'),
+};
+
+const recordColumns = {
+  hash: apiKeySecrets.hash,
+  retiresAt: apiKeySecrets.retiresAt,
+  userDisabled: sql<boolean>`${users.disabled}`.mapWith(users.disabled).as('owner_disabled'),
+  epoch: feedState.epoch,
+  head: feedState.head,
+};
+
+/** A secret that still opens its key, with all that is known of the key: what a change hands to cache and caller. */
+export type LiveSecretRow = KeyRow & {
+  hash: string;
+  retiresAt: number | null;
+  userDisabled: boolean;
+  epoch: string;
+  head: number;
+};
+
+function selectSecrets(db: Database) {
+  return db
+    .select({ ...keyColumns, ...recordColumns })
+    .from(apiKeySecrets)
+    .innerJoin(apiKeys, eq(apiKeys.id, apiKeySecrets.keyId))
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .innerJoin(feedState, eq(feedState.id, 1));
+}
+
+/** The secrets of a key that are in use or within their overlap, the one in use first. */
+export function selectLiveSecrets(db: Database, keyId: SQL | number, now: number) {
+  return selectSecrets(db)
+    .where(and(eq(apiKeySecrets.keyId, keyId), or(isNull(apiKeySecrets.retiresAt), gt(apiKeySecrets.retiresAt, now))))
+    .orderBy(sql`${apiKeySecrets.retiresAt} IS NOT NULL`, desc(apiKeySecrets.retiresAt));
+}
+
+/** What verification needs to know of a secret, with the place in the change feed that this was true at. */
+export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
+  const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
+  return row === undefined ? null : toVerificationRecord(row);
+}
+
+export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
+  return {
+    epoch: row.epoch,
+    seq: row.head,
+    keyId: row.id,
+    orgId: row.orgId,
+    userId: row.userId,
+    userType: row.userType,
+    userRole: row.userRole,
+    userDisabled: row.userDisabled,
+    label: row.label,
+    revoked: row.revokedAt !== null,
+    retiresAt: row.retiresAt,
+    expirationDate: row.expirationDate,
+    ipWhitelist: row.ipWhitelist,
+    hasRestrictedPermissions: row.hasRestrictedPermissions,
+    permissions: row.permissions,
+  };
+}
+
+export async function readKey(db: Database, id: number): Promise<KeyRow | null> {
+  const [row] = await selectKeys(db).where(eq(apiKeys.id, id)).limit(1);
+  return row ?? null;
+}
+
+/** The key that a secret belongs to, also when that secret was rotated out. */
+export async function readKeyByHash(db: Database, hash: string): Promise<KeyRow | null> {
+  const [row] = await selectKeys(db)
+    .innerJoin(apiKeySecrets, eq(apiKeySecrets.keyId, apiKeys.id))
+    .where(eq(apiKeySecrets.hash, hash))
+    .limit(1);
+  return row ?? null;
+}
+
+function selectKeys(db: Database) {
+  return db.select(keyColumns).from(apiKeys).innerJoin(users, eq(users.id, apiKeys.userId)).$dynamic();
+}
+
+export type KeyStatus = 'active' | 'disabled' | 'expired' | 'inactive';
+
+export interface KeyFilter {
+  /** Whose keys: all of an organisation, or one user's. */
+  scope: { orgId: number } | { userId: string };
+  status?: KeyStatus | undefined;
+  userType?: 'bot' | 'user' | undefined;
+  /** Folded; in the label or the hint. */
+  searchFolded?: string | undefined;
+  /** Today's date, UTC: what `expired` is measured by. */
+  today: string;
+}
+
+/** One page of keys, newest first, and how many there are in all. `offset` and `limit` count keys. */
+export async function readKeys(
+  db: Database,
+  filter: KeyFilter,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<{ keys: KeyRow[]; count: number }> {
+  const condition = and(
+    'orgId' in filter.scope ? eq(apiKeys.orgId, filter.scope.orgId) : eq(apiKeys.userId, filter.scope.userId),
+    filter.userType === undefined ? undefined : eq(apiKeys.userType, filter.userType),
+    filter.status === undefined ? undefined : statusCondition(filter.status, filter.today),
+    // instr and not LIKE: a search for `100%` looks for a percent sign.
+    filter.searchFolded === undefined
+      ? undefined
+      : sql`(instr(${apiKeys.labelFolded}, ${filter.searchFolded}) OR instr(${apiKeys.hintFolded}, ${filter.searchFolded}))`,
+  );
+  const [counted, keys] = await db.batch([
+    db.select({ count: count() }).from(apiKeys).where(condition),
+    selectKeys(db).where(condition).orderBy(desc(apiKeys.id)).limit(limit).offset(offset),
+  ]);
+  return { keys, count: counted[0]?.count ?? 0 };
+}
+
+function statusCondition(status: KeyStatus, today: string): SQL | undefined {
+  const revoked = isNotNull(apiKeys.revokedAt);
+  const expired = lte(apiKeys.expirationDate, today);
+  switch (status) {
+    case 'disabled':
+      return revoked;
+    case 'expired':
+      return and(isNull(apiKeys.revokedAt), expired);
+    case 'inactive':
+      return or(revoked, expired);
+    case 'active':
+      return and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expirationDate), gt(apiKeys.expirationDate, today)));
+  }
+}
+
+export interface NewKey {
+  userId: string | SQL;
+  label: string;
+  labelFolded: string;
+  description: string | null;
+  hint: string;
+  hintFolded: string;
+  expirationDate: string | null;
+  ipWhitelist: readonly string[];
+  hasRestrictedPermissions: boolean;
+  permissions: readonly string[];
+  createdBy: string | null;
+  createdByName: SQL | string;
+  createdAt: number;
+}
+
+/** Adds a key for a user, taking organisation and type from the user's row: nothing is added when there is none. */
+export function insertKey(db: Database, key: NewKey): Statement {
+  return statement(
+    db,
+    sql`
+    INSERT INTO api_keys (
+      org_id, user_id, user_type, label, label_folded, description, hint, hint_folded, expiration_date,
+      ip_whitelist, has_restricted_permissions, permissions, created_by, created_by_name, created_at
+    )
+    SELECT
+      owner.org_id, owner.id, owner.type, ${key.label}, ${key.labelFolded}, ${key.description}, ${key.hint},
+      ${key.hintFolded}, ${key.expirationDate}, ${JSON.stringify(key.ipWhitelist)},
+      ${key.hasRestrictedPermissions ? 1 : 0}, ${JSON.stringify(key.permissions)},
+      coalesce(${key.createdBy}, owner.id), ${key.createdByName}, ${key.createdAt}
+    FROM users AS owner WHERE owner.id = ${key.userId}`,
+  );
+}
+
+/** Adds the secret of the key that the statement before this one inserted. */
+export function insertFirstSecret(
+  db: Database,
+  secret: { hash: string; sealed: string; createdAt: number },
+): Statement {
+  return statement(
+    db,
+    sql`
+    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
+    SELECT ${secret.hash}, last_insert_rowid(), ${secret.sealed}, ${secret.createdAt} WHERE changes() = 1`,
+  );
+}
+
+/** The key that a secret belongs to, inside a batch that has just made both. */
+export function keyIdOfSecret(hash: string): SQL<number> {
+  return sql`(SELECT key_id FROM api_key_secrets WHERE hash = ${hash})`;
+}
+
+export interface KeyFields {
+  label: string;
+  labelFolded: string;
+  description: string | null;
+  expirationDate: string | null;
+  ipWhitelist: string[];
+  hasRestrictedPermissions: boolean;
+  permissions: string[];
+}
+
+/** Changes a key, if it is still as it was when the change was judged, and not revoked. */
+export function updateKey(db: Database, key: KeyRow, fields: KeyFields): Statement {
+  return db
+    .update(apiKeys)
+    .set({ ...fields, revision: key.revision + 1 })
+    .where(and(eq(apiKeys.id, key.id), eq(apiKeys.revision, key.revision), isNull(apiKeys.revokedAt)));
+}
+
+/** Revokes a key, if no one has. */
+export function revokeKey(db: Database, keyId: number, revocation: { by: string; byName: SQL; at: number }): Statement {
+  return db
+    .update(apiKeys)
+    .set({
+      revokedBy: revocation.by,
+      revokedByName: revocation.byName,
+      revokedAt: revocation.at,
+      revision: sql`${apiKeys.revision} + 1`,
+    })
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+}
+
+/** Takes the sealed form off every secret of a key that is revoked: nobody may see it any more, operators included. */
+export function dropSealedSecretsOfRevoked(db: Database, keyId: number): Statement {
+  return statement(
+    db,
+    sql`
+    UPDATE api_key_secrets SET sealed = NULL
+    WHERE key_id = ${keyId} AND (SELECT revoked_at FROM api_keys WHERE id = ${keyId}) IS NOT NULL`,
+  );
+}

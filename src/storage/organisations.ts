@@ -1,0 +1,37 @@
+import { eq, type SQL, sql } from 'drizzle-orm';
+import { type Database, type Statement, statement } from './database.ts';
+import { organisations } from './schema.ts';
+
+export type OrganisationRow = Omit<typeof organisations.$inferSelect, 'nameFolded'>;
+
+const organisationColumns = {
+  id: organisations.id,
+  name: organisations.name,
+  isDeployment: organisations.isDeployment,
+  createdAt: organisations.createdAt,
+};
+
+export async function readOrganisation(db: Database, id: number): Promise<OrganisationRow | null> {
+  const [row] = await db.select(organisationColumns).from(organisations).where(eq(organisations.id, id)).limit(1);
+  return row ?? null;
+}
+
+/** Adds an organisation. Of those that are the deployment's own there is one: a second is not added. */
+export function insertOrganisation(
+  db: Database,
+  organisation: { name: string; nameFolded: string; isDeployment: boolean; createdAt: number },
+): Statement {
+  const isDeployment = organisation.isDeployment ? 1 : 0;
+  return statement(
+    db,
+    sql`
+    INSERT INTO organisations (name, name_folded, is_deployment, created_at)
+    SELECT ${organisation.name}, ${organisation.nameFolded}, ${isDeployment}, ${organisation.createdAt}
+    WHERE ${isDeployment} = 0 OR NOT EXISTS (SELECT 1 FROM organisations WHERE is_deployment = 1)`,
+  );
+}
+
+/** The organisation that the first statement of a batch just inserted. */
+export function newestOrganisation(): SQL<number> {
+  return sql`(SELECT max(id) FROM organisations)`;
+}

@@ -1,0 +1,166 @@
+import { sql } from 'drizzle-orm';
+import { check, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+/*
+ * The D1 database. Moments are unix milliseconds (UTC); `*_folded` columns hold text as `foldText` folds it, because
+ * SQLite folds ASCII only. Foreign keys never cascade: D1 enforces them, and a later migration that rebuilds a parent
+ * table would otherwise delete its children. What has to go is deleted by the code, in order.
+ */
+
+/** Spelled out here because storage depends on nothing above it; the compiler holds it against `domain/roles.ts`. */
+const ROLE_NAMES = ['PROVIDER', 'ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
+
+const USER_TYPE_NAMES = ['bot', 'user'] as const;
+
+export const organisations = sqliteTable(
+  'organisations',
+  {
+    // AUTOINCREMENT, here and on keys: an id that was given out never comes back for something else.
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    name: text('name').notNull(),
+    nameFolded: text('name_folded').notNull(),
+    /** The deployment's own organisation, the only one that PROVIDER users belong to. */
+    isDeployment: integer('is_deployment', { mode: 'boolean' }).notNull().default(false),
+    createdAt: integer('created_at').notNull(),
+  },
+  (table) => [uniqueIndex('organisations_one_deployment').on(table.isDeployment).where(sql`is_deployment = 1`)],
+);
+
+export const users = sqliteTable(
+  'users',
+  {
+    /** 24 lower-case hex digits. */
+    id: text('id').primaryKey(),
+    orgId: integer('org_id')
+      .notNull()
+      .references(() => organisations.id),
+    /** `bot`: the one user that an organisation's main integration keys are linked to. */
+    type: text('type', { enum: USER_TYPE_NAMES }).notNull(),
+    role: text('role', { enum: ROLE_NAMES }).notNull(),
+    /** Names and email are null for a bot. */
+    firstName: text('first_name'),
+    lastName: text('last_name'),
+    email: text('email'),
+    emailFolded: text('email_folded'),
+    /** First name, last name and email, folded: what a search looks in. */
+    searchFolded: text('search_folded').notNull(),
+    disabled: integer('disabled', { mode: 'boolean' }).notNull().default(false),
+    /** First sign-in to the console; null: invited, never signed in. */
+    signedInAt: integer('signed_in_at'),
+    createdAt: integer('created_at').notNull(),
+  },
+  (table) => [
+    uniqueIndex('users_email').on(table.emailFolded),
+    uniqueIndex('users_one_bot').on(table.orgId).where(sql`type = 'bot'`),
+    index('users_by_organisation').on(table.orgId, table.createdAt),
+  ],
+);
+
+export const apiKeys = sqliteTable(
+  'api_keys',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    orgId: integer('org_id')
+      .notNull()
+      .references(() => organisations.id),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id),
+    /** The type of the key's user, which never changes: repeated here so that lists by type stay in this table. */
+    userType: text('user_type', { enum: USER_TYPE_NAMES }).notNull(),
+    label: text('label').notNull(),
+    labelFolded: text('label_folded').notNull(),
+    description: text('description'),
+    /** Enough of the present secret to recognise it by, e.g. `lk_…9fQ2`. */
+    hint: text('hint').notNull(),
+    hintFolded: text('hint_folded').notNull(),
+    /** `YYYY-MM-DD`; the key stops at 00:00 UTC of that day. */
+    expirationDate: text('expiration_date'),
+    ipWhitelist: text('ip_whitelist', { mode: 'json' }).$type<string[]>().notNull(),
+    hasRestrictedPermissions: integer('has_restricted_permissions', { mode: 'boolean' }).notNull(),
+    /** As stored, never the effective ones; empty for an unrestricted key. */
+    permissions: text('permissions', { mode: 'json' }).$type<string[]>().notNull(),
+    /** Who created and revoked it, by id and by the name of that day: both outlive the user. */
+    createdBy: text('created_by').notNull(),
+    createdByName: text('created_by_name'),
+    createdAt: integer('created_at').notNull(),
+    revokedBy: text('revoked_by'),
+    revokedByName: text('revoked_by_name'),
+    revokedAt: integer('revoked_at'),
+    /** Moves on with each change, so that a change applies only to the state that it was judged on. */
+    revision: integer('revision').notNull().default(0),
+  },
+  (table) => [
+    index('api_keys_by_organisation').on(table.orgId, table.id),
+    index('api_keys_by_user').on(table.userId, table.id),
+  ],
+);
+
+/** The secrets of keys: one in use, and for the time of an overlap the one before it. */
+export const apiKeySecrets = sqliteTable(
+  'api_key_secrets',
+  {
+    /** SHA-256 of the whole key, in hex. */
+    hash: text('hash').primaryKey(),
+    keyId: integer('key_id')
+      .notNull()
+      .references(() => apiKeys.id),
+    /** The secret, sealed; null once it was rotated out or its key revoked. */
+    sealed: text('sealed'),
+    createdAt: integer('created_at').notNull(),
+    /** When a secret that was rotated out stops working; null: the one in use. */
+    retiresAt: integer('retires_at'),
+  },
+  (table) => [
+    index('api_key_secrets_by_key').on(table.keyId),
+    uniqueIndex('api_key_secrets_one_in_use').on(table.keyId).where(sql`retires_at IS NULL`),
+  ],
+);
+
+/**
+ * The change feed: one row for every statement that can change a verdict. No foreign keys, for a row outlives what it
+ * speaks of; a change of a user is one row, however many keys it has.
+ */
+export const keyChanges = sqliteTable('key_changes', {
+  seq: integer('seq').primaryKey({ autoIncrement: true }),
+  apiKeyId: integer('api_key_id'),
+  userId: text('user_id'),
+  at: integer('at').notNull(),
+});
+
+/** One row: which history of this database the feed's numbers belong to, and the last number given. */
+export const feedState = sqliteTable(
+  'feed_state',
+  {
+    id: integer('id').primaryKey(),
+    epoch: text('epoch').notNull(),
+    head: integer('head').notNull(),
+  },
+  (table) => [check('feed_state_one_row', sql`${table.id} = 1`)],
+);
+
+/** Who did what to which key or user. No foreign keys: the log outlives them. */
+export const auditEvents = sqliteTable(
+  'audit_events',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    /** The organisation that it happened in (of the key or user concerned, not of the actor). */
+    orgId: integer('org_id').notNull(),
+    at: integer('at').notNull(),
+    action: text('action').notNull(),
+    actorUserId: text('actor_user_id'),
+    actorName: text('actor_name'),
+    /** The key that made the call; null: the console, or a command of the operator. */
+    actorApiKeyId: integer('actor_api_key_id'),
+    clientIp: text('client_ip'),
+    apiKeyId: integer('api_key_id'),
+    userId: text('user_id'),
+    /** `{"field":[before, after]}`, never a secret. */
+    changes: text('changes', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+  },
+  (table) => [
+    index('audit_events_by_organisation').on(table.orgId, table.id),
+    index('audit_events_by_key').on(table.apiKeyId, table.id),
+    index('audit_events_by_user').on(table.userId, table.id),
+  ],
+);
