@@ -1,0 +1,93 @@
+/*
+ * `<prefix>_<43 base62 characters><6 base62 characters>`: 32 random bytes as a number, then the CRC-32 of everything
+ * before it. The shape can be matched by secret scanners, and a mistyped or invented key is turned away before any
+ * storage is read.
+ */
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const RANDOM_BYTES = 32;
+/** 62^43 is just above 2^256. */
+const RANDOM_LENGTH = 43;
+/** 62^6 is just above 2^32. */
+const CHECKSUM_LENGTH = 6;
+const HINT_LENGTH = 4;
+
+const ANY_KEY = new RegExp(`[a-z][a-z0-9]{1,15}_[0-9A-Za-z]{${RANDOM_LENGTH + CHECKSUM_LENGTH}}(?![0-9A-Za-z])`);
+
+/** Makes a new key. `prefix`: 2 to 16 characters, `[a-z][a-z0-9]*`. */
+export function generateApiKey(prefix: string): string {
+  const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+  let digits = '';
+  for (let rest = BigInt(`0x${hex(random)}`); rest > 0n; rest /= 62n)
+    digits = BASE62.charAt(Number(rest % 62n)) + digits;
+  const body = `${prefix}_${digits.padStart(RANDOM_LENGTH, '0')}`;
+  return body + checksum(body);
+}
+
+/**
+ * Whether this has the form of a key with that prefix, checksum included. It says nothing about whether the key
+ * exists. It runs before anything else is done for a caller, so it reads each character once and allocates little.
+ */
+export function isWellFormedApiKey(text: string, prefix: string): boolean {
+  const bodyLength = prefix.length + 1 + RANDOM_LENGTH;
+  if (text.length !== bodyLength + CHECKSUM_LENGTH) return false;
+  if (!text.startsWith(prefix) || text.charCodeAt(prefix.length) !== 0x5f) return false;
+  for (let i = prefix.length + 1; i < text.length; i++) {
+    if (!isBase62(text.charCodeAt(i))) return false;
+  }
+  return text.endsWith(checksum(text.slice(0, bodyLength)));
+}
+
+/** Whether a text holds something with the shape of a key, of any prefix: such a text must not be in a URL. */
+export function containsApiKey(text: string): boolean {
+  return ANY_KEY.test(text);
+}
+
+/**
+ * The name under which a key is looked up: its SHA-256, in hex. A plain hash is enough, where a password would need a
+ * slow one with a salt: a key carries 256 random bits, so there is nothing to guess and no table to build.
+ */
+export async function hashApiKey(apiKey: string): Promise<string> {
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(apiKey))));
+}
+
+/** What people recognise a key by, e.g. `lk_…9fQ2`. The last characters are checksum: they give nothing away. */
+export function hintOf(apiKey: string): string {
+  return `${apiKey.slice(0, apiKey.indexOf('_') + 1)}…${apiKey.slice(-HINT_LENGTH)}`;
+}
+
+/** Plain numbers here, not bigints: this runs at every call, making a key does not. */
+function checksum(body: string): string {
+  let digits = '';
+  for (let rest = crc32(body); digits.length < CHECKSUM_LENGTH; rest = Math.floor(rest / 62)) {
+    digits = BASE62.charAt(rest % 62) + digits;
+  }
+  return digits;
+}
+
+function isBase62(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 (IEEE 802.3) of ASCII text. The platform has it only inside `node:zlib`, which would pull in a polyfill. */
+function crc32(ascii: string): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < ascii.length; i++) {
+    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ ascii.charCodeAt(i)) & 0xff] ?? 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}

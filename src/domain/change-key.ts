@@ -1,0 +1,138 @@
+import { commitKeyChange } from '../storage/commit-change.ts';
+import { type KeyFields, type KeyRow, readKey, updateKey } from '../storage/keys.ts';
+import { actorOf, type Caller } from './caller.ts';
+import { foldText } from './fold-text.ts';
+import { effectivePermissions, type PermissionName } from './permissions.ts';
+import { findShortfall, type ReachedKey } from './reach.ts';
+import type { Outcome } from './refusal.ts';
+import type { Services } from './services.ts';
+
+/** How often a change is judged anew because someone else changed the key meanwhile. */
+const MOST_TRIES = 5;
+
+/** The fields to change; those left out stay as they are. */
+export interface KeyPatch {
+  label?: string | undefined;
+  description?: string | null | undefined;
+  expirationDate?: string | null | undefined;
+  ipWhitelist?: string[] | undefined;
+  /** The two come together. `permissions` counts only for a restricted key. */
+  restriction?: { hasRestrictedPermissions: boolean; permissions: PermissionName[] } | undefined;
+}
+
+/**
+ * Changes fields of a key that the caller has access to. The caller needs to reach the key both as it is and as it
+ * will be; otherwise a narrow key could widen another one (or itself) and go on with that.
+ */
+export async function changeKey(
+  services: Services,
+  caller: Caller,
+  key: KeyRow,
+  patch: KeyPatch,
+): Promise<Outcome<{ key: KeyRow }>> {
+  let present: KeyRow | null = key;
+  for (let tries = 0; tries < MOST_TRIES && present !== null; tries++) {
+    const outcome = await tryChange(services, caller, present, patch);
+    if (outcome !== null) return outcome;
+    present = await readKey(services.db, key.id);
+  }
+  return { refused: present === null ? 'not_found' : 'contended' };
+}
+
+/** @returns null when the key was changed by someone else between the judgement and the write */
+async function tryChange(
+  services: Services,
+  caller: Caller,
+  key: KeyRow,
+  patch: KeyPatch,
+): Promise<Outcome<{ key: KeyRow }> | null> {
+  if (key.revokedAt !== null) {
+    return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be changed. Create a new one.' } };
+  }
+  const after = apply(key, patch);
+  const shortfall =
+    findShortfall(caller.key, asReached(caller, key, effectivePermissions(key, key.userRole))) ??
+    findShortfall(caller.key, asReached(caller, { ...key, ...after.fields }, after.judgedPermissions));
+  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+
+  const changes = differences(key, after.fields);
+  if (Object.keys(changes).length === 0) return { key };
+  const changed = await commitKeyChange(services, {
+    rows: [updateKey(services.db, key, after.fields)],
+    keyId: key.id,
+    audit: { action: 'api_key.changed', changes },
+    actor: actorOf(caller),
+    now: services.now(),
+  });
+  return changed === null ? null : { key: changed };
+}
+
+function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermissions: PermissionName[] } {
+  const label = patch.label ?? key.label;
+  const kept = { hasRestrictedPermissions: key.hasRestrictedPermissions, permissions: key.permissions };
+  const restriction = patch.restriction === undefined ? kept : restrict(key, patch.restriction);
+  const isNewList = restriction.hasRestrictedPermissions && restriction.permissions !== key.permissions;
+  return {
+    fields: {
+      label,
+      labelFolded: foldText(label),
+      description: patch.description === undefined ? key.description : patch.description,
+      expirationDate: patch.expirationDate === undefined ? key.expirationDate : patch.expirationDate,
+      ipWhitelist: patch.ipWhitelist ?? key.ipWhitelist,
+      hasRestrictedPermissions: restriction.hasRestrictedPermissions,
+      permissions: restriction.permissions,
+    },
+    judgedPermissions:
+      isNewList && patch.restriction !== undefined
+        ? patch.restriction.permissions
+        : effectivePermissions(restriction, key.userRole),
+  };
+}
+
+/** What a new restriction stores. A list put back as it was shown, filtered or not, leaves what was stored alone. */
+function restrict(
+  key: KeyRow,
+  given: { hasRestrictedPermissions: boolean; permissions: PermissionName[] },
+): { hasRestrictedPermissions: boolean; permissions: string[] } {
+  if (!given.hasRestrictedPermissions) return { hasRestrictedPermissions: false, permissions: [] };
+  if (key.hasRestrictedPermissions) {
+    const shown = effectivePermissions(key, key.userRole);
+    if (sameList(given.permissions, shown) || sameList(given.permissions, key.permissions)) {
+      return { hasRestrictedPermissions: true, permissions: key.permissions };
+    }
+  }
+  return { hasRestrictedPermissions: true, permissions: [...new Set(given.permissions)] };
+}
+
+function asReached(
+  caller: Caller,
+  key: Pick<KeyRow, 'userId' | 'userType' | 'userRole' | 'ipWhitelist' | 'expirationDate'>,
+  permissions: PermissionName[],
+): ReachedKey {
+  return {
+    belongsTo: key.userId === caller.key.userId ? 'caller' : key.userType === 'bot' ? 'main' : 'another',
+    userRole: key.userRole,
+    permissions,
+    ipWhitelist: key.ipWhitelist,
+    expirationDate: key.expirationDate,
+  };
+}
+
+/** What changes, by the field's name in the contract, as before and after. */
+function differences(before: KeyRow, after: KeyFields): Record<string, unknown> {
+  const pairs: Record<string, [unknown, unknown]> = {
+    label: [before.label, after.label],
+    description: [before.description, after.description],
+    expiration_date: [before.expirationDate, after.expirationDate],
+    ip_whitelist: [before.ipWhitelist, after.ipWhitelist],
+    has_restricted_permissions: [before.hasRestrictedPermissions, after.hasRestrictedPermissions],
+    permissions: [before.permissions, after.permissions],
+  };
+  return Object.fromEntries(
+    Object.entries(pairs).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is)),
+  );
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
+}

@@ -1,0 +1,156 @@
+import { commitKeyChange, nameOfActor } from '../storage/commit-change.ts';
+import { insertFirstSecret, insertKey, type KeyRow, keyIdOfSecret } from '../storage/keys.ts';
+import { readOrganisation } from '../storage/organisations.ts';
+import { botOf, insertBotIfMissing, readUser } from '../storage/users.ts';
+import { actorOf, type Caller } from './caller.ts';
+import { foldText } from './fold-text.ts';
+import { hasAccessToOrganisation } from './key-access.ts';
+import { mintSecret } from './mint-secret.ts';
+import { effectivePermissions, type PermissionName } from './permissions.ts';
+import { findShortfall } from './reach.ts';
+import type { Outcome, Refusal } from './refusal.ts';
+import { administersKeys, BOT_ROLE, type Role, type UserType } from './roles.ts';
+import type { Services } from './services.ts';
+import { newUserId } from './user-id.ts';
+
+export interface KeyRequest {
+  label: string;
+  description: string | null;
+  expirationDate: string | null;
+  ipWhitelist: string[];
+  hasRestrictedPermissions: boolean;
+  /** Counts only with `hasRestrictedPermissions`. */
+  permissions: PermissionName[];
+  /** `bot`: a main integration key. Left out: `user` when a user is named, else the type of the caller's own user. */
+  userType?: UserType | undefined;
+  /** The user that the key is for; left out: the caller's. */
+  userId?: string | undefined;
+  /** The organisation that a main integration key is for; left out: the caller's. */
+  orgId?: number | undefined;
+}
+
+/** Whom a new key will belong to. */
+type Owner =
+  | { belongsTo: 'caller' | 'new_for_another'; userId: string; role: Role }
+  | { belongsTo: 'main'; orgId: number; role: Role };
+
+/**
+ * Makes a key: for the caller, for another user, or as a main integration key.
+ * @returns the key, and its secret, which is not kept in a readable form anywhere
+ */
+export async function createKey(
+  services: Services,
+  caller: Caller,
+  request: KeyRequest,
+): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+  const owner = await findOwner(services, caller, request);
+  if ('refused' in owner) return owner;
+
+  const permissions = request.hasRestrictedPermissions ? [...new Set(request.permissions)] : [];
+  const shortfall = findShortfall(caller.key, {
+    ...owner,
+    userRole: owner.role,
+    permissions: request.hasRestrictedPermissions
+      ? permissions
+      : effectivePermissions({ hasRestrictedPermissions: false, permissions }, owner.role),
+    ipWhitelist: request.ipWhitelist,
+    expirationDate: request.expirationDate,
+  });
+  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+
+  const secret = await mintSecret(services);
+  if (secret === null) return { refused: 'no_keyring' };
+
+  const { db } = services;
+  const now = services.now();
+  const actor = actorOf(caller);
+  const key = await commitKeyChange(services, {
+    before:
+      owner.belongsTo === 'main'
+        ? [insertBotIfMissing(db, { id: newUserId(), orgId: owner.orgId, role: BOT_ROLE, createdAt: now })]
+        : [],
+    rows: [
+      insertKey(db, {
+        userId: owner.belongsTo === 'main' ? botOf(owner.orgId) : owner.userId,
+        label: request.label,
+        labelFolded: foldText(request.label),
+        description: request.description,
+        hint: secret.hint,
+        hintFolded: secret.hintFolded,
+        expirationDate: request.expirationDate,
+        ipWhitelist: request.ipWhitelist,
+        hasRestrictedPermissions: request.hasRestrictedPermissions,
+        permissions,
+        createdBy: caller.key.userId,
+        createdByName: nameOfActor(actor),
+        createdAt: now,
+      }),
+      insertFirstSecret(db, { ...secret, createdAt: now }),
+    ],
+    keyId: keyIdOfSecret(secret.hash),
+    audit: {
+      action: 'api_key.created',
+      changes: {
+        label: [null, request.label],
+        expiration_date: [null, request.expirationDate],
+        ip_whitelist: [null, request.ipWhitelist],
+        has_restricted_permissions: [null, request.hasRestrictedPermissions],
+        permissions: [null, permissions],
+      },
+    },
+    actor,
+    now,
+  });
+  // The one way to meet no row: the user went away between the look and the write.
+  return key === null ? { refused: 'not_found' } : { key, apiKey: secret.apiKey };
+}
+
+async function findOwner(services: Services, caller: Caller, request: KeyRequest): Promise<Owner | Refusal> {
+  const another = request.userId === caller.key.userId ? undefined : request.userId;
+  const userType = request.userType ?? (another === undefined ? caller.key.userType : 'user');
+  return userType === 'bot'
+    ? findMainOwner(services, caller, request)
+    : findPersonalOwner(services, caller, another, request.orgId);
+}
+
+async function findMainOwner(
+  services: Services,
+  caller: Caller,
+  { userId, orgId = caller.key.orgId }: KeyRequest,
+): Promise<Owner | Refusal> {
+  if (userId !== undefined && (caller.key.userType !== 'bot' || userId !== caller.key.userId)) {
+    return invalid('user_id', 'A main integration key belongs to no person: leave user_id out.');
+  }
+  if (orgId !== caller.key.orgId) {
+    if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+    if ((await readOrganisation(services.db, orgId)) === null) return { refused: 'not_found' };
+  }
+  return { belongsTo: 'main', orgId, role: BOT_ROLE };
+}
+
+async function findPersonalOwner(
+  services: Services,
+  caller: Caller,
+  another: string | undefined,
+  orgId: number | undefined,
+): Promise<Owner | Refusal> {
+  if (orgId !== undefined) return invalid('org_id', 'It goes with "user_type": "bot" only.');
+  if (another === undefined) {
+    return caller.key.userType === 'user'
+      ? { belongsTo: 'caller', userId: caller.key.userId, role: caller.key.userRole }
+      : invalid('user_id', 'A main integration has no personal keys of its own: name the user that the key is for.');
+  }
+  // Before any look-up, so that those who may not do this cannot find out which users exist.
+  if (!administersKeys(caller.key.userRole)) {
+    return { refused: 'out_of_reach', shortfall: { rule: 'administrators_only' } };
+  }
+  const user = await readUser(services.db, another);
+  if (user === null || user.type === 'bot' || !hasAccessToOrganisation(caller, user.orgId)) {
+    return { refused: 'not_found' };
+  }
+  return { belongsTo: 'new_for_another', userId: user.id, role: user.role };
+}
+
+function invalid(field: string, message: string): Refusal {
+  return { refused: 'invalid', fields: { [field]: message } };
+}

@@ -1,0 +1,39 @@
+/*
+ * Why a call was refused: the codes of the contract, the same over HTTP, RPC, the console and the usage counts.
+ */
+
+/** A denial that the key record and the call decide between them, in the order in which they are looked at. */
+export type KeyDenialCode =
+  | 'UNKNOWN_KEY'
+  | 'REVOKED'
+  | 'USER_DISABLED'
+  | 'EXPIRED'
+  | 'IP_NOT_ALLOWED'
+  | 'PERMISSION_DENIED';
+
+export type DenialCode = 'MISSING_KEY' | 'MALFORMED_KEY' | KeyDenialCode | 'RATE_LIMITED';
+
+export type DenialStatus = 401 | 403 | 429;
+
+const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
+  MISSING_KEY: {
+    status: 401,
+    message: 'No API key was given. Send it in the header x-APIKey, or as Authorization: Bearer.',
+  },
+  MALFORMED_KEY: {
+    status: 401,
+    message: 'This is not an API key of this service. Check that it was copied whole, and that only one was sent.',
+  },
+  UNKNOWN_KEY: { status: 401, message: 'There is no such API key. It may have been deleted with its user.' },
+  REVOKED: { status: 401, message: 'This API key was revoked, or replaced by a newer secret. Use another one.' },
+  USER_DISABLED: { status: 401, message: 'The user of this API key is disabled. Ask an administrator.' },
+  EXPIRED: { status: 401, message: 'This API key has expired. Create a new one, or move its expiration date.' },
+  IP_NOT_ALLOWED: { status: 403, message: 'This API key may not be used from your address.' },
+  PERMISSION_DENIED: { status: 403, message: 'This API key lacks a permission that the call needs.' },
+  RATE_LIMITED: { status: 429, message: 'Too many calls. Wait for the time that Retry-After gives, in seconds.' },
+};
+
+/** The HTTP status of a denial, and what to tell the caller to do. */
+export function describeDenial(code: DenialCode): { status: DenialStatus; message: string } {
+  return DENIALS[code];
+}

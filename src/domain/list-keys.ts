@@ -1,0 +1,43 @@
+import { type KeyRow, type KeyStatus, readKeys } from '../storage/keys.ts';
+import { readOrganisation } from '../storage/organisations.ts';
+import type { Caller } from './caller.ts';
+import { toDate } from './expiration.ts';
+import { foldText } from './fold-text.ts';
+import type { Outcome } from './refusal.ts';
+import { administersKeys, type UserType } from './roles.ts';
+import type { Services } from './services.ts';
+
+export interface KeyListRequest {
+  /** From 1. */
+  page: number;
+  perPage: number;
+  status?: KeyStatus | undefined;
+  userType?: UserType | undefined;
+  searchText?: string | undefined;
+  /** PROVIDER only; left out: the caller's own organisation. */
+  orgId?: number | undefined;
+}
+
+/** One page of the keys that the caller has access to, newest first. */
+export async function listKeys(
+  services: Services,
+  caller: Caller,
+  request: KeyListRequest,
+): Promise<Outcome<{ keys: KeyRow[]; count: number }>> {
+  const orgId = request.orgId ?? caller.key.orgId;
+  if (orgId !== caller.key.orgId) {
+    if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+    if ((await readOrganisation(services.db, orgId)) === null) return { refused: 'not_found' };
+  }
+  return readKeys(
+    services.db,
+    {
+      scope: administersKeys(caller.key.userRole) ? { orgId } : { userId: caller.key.userId },
+      status: request.status,
+      userType: request.userType,
+      searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),
+      today: toDate(services.now()),
+    },
+    { offset: (request.page - 1) * request.perPage, limit: request.perPage },
+  );
+}

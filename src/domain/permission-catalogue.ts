@@ -1,0 +1,90 @@
+import type { Role } from './roles.ts';
+
+/*
+ * The permissions that keys can carry: edit this file to make them yours. The compiler checks that every `dependsOn`
+ * names a permission of the catalogue and that the names this service itself asks for (`api_key_…`, `user_…`) are
+ * still there; a test checks the rest. Removing a permission takes it from every key at once; its name stays stored,
+ * so a permission that comes back is back on the keys that had it.
+ */
+
+/** One thing that a key may be allowed to do. */
+export interface Permission<Name extends string = string> {
+  /** Lower-case snake. */
+  name: Name;
+  /** A key can only hold this permission together with that one. */
+  dependsOn?: NoInfer<Name>;
+  /** A role has every permission that is not disabled for it. */
+  disabledFor?: readonly Role[];
+  /** The product feature that it belongs to, for clients that show it; null when left out. */
+  feature?: string;
+}
+
+/** Permissions that belong together on a page. */
+interface Subsection<Name extends string = string> {
+  name: string;
+  permissions: readonly Permission<Name>[];
+}
+
+/** One page of permissions. */
+interface Section<Name extends string = string> {
+  name: string;
+  subsections: readonly Subsection<Name>[];
+}
+
+const BELOW_ORG_MANAGER = ['GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
+
+export const CATALOGUE = defineCatalogue([
+  {
+    name: 'presence',
+    subsections: [
+      {
+        name: 'presence_pages',
+        permissions: [
+          { name: 'business_edit', disabledFor: ['PUBLISHER'] },
+          { name: 'business_edit_name', dependsOn: 'business_edit', disabledFor: ['PUBLISHER'] },
+          { name: 'business_edit_categories', dependsOn: 'business_edit', disabledFor: ['PUBLISHER'] },
+          { name: 'business_edit_open_hours', dependsOn: 'business_edit', disabledFor: ['PUBLISHER'] },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'reviews',
+    subsections: [
+      {
+        name: 'review_management',
+        permissions: [
+          { name: 'review_read' },
+          { name: 'review_reply', dependsOn: 'review_read', disabledFor: ['PUBLISHER'] },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'settings',
+    subsections: [
+      {
+        name: 'api_keys',
+        permissions: [
+          { name: 'api_key_read' },
+          { name: 'api_key_manage', dependsOn: 'api_key_read', disabledFor: ['PUBLISHER'] },
+          { name: 'api_key_verify', disabledFor: BELOW_ORG_MANAGER },
+        ],
+      },
+      {
+        name: 'users',
+        permissions: [
+          { name: 'user_read', disabledFor: ['PUBLISHER'] },
+          { name: 'user_manage', dependsOn: 'user_read', disabledFor: BELOW_ORG_MANAGER },
+        ],
+      },
+    ],
+  },
+]);
+
+/** The name of a permission of the catalogue above. */
+export type PermissionName = (typeof CATALOGUE)[number]['subsections'][number]['permissions'][number]['name'];
+
+function defineCatalogue<const Name extends string>(sections: readonly Section<Name>[]): readonly Section<Name>[] {
+  return sections;
+}
