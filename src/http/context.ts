@@ -1,0 +1,21 @@
+import type { Context } from 'hono';
+import type { Caller } from '../domain/caller.ts';
+import type { Services } from '../domain/services.ts';
+import type { KeyRow } from '../storage/keys.ts';
+
+/** What the middleware puts in the context of a request, for those after it. */
+export interface HttpEnv {
+  Bindings: Env;
+  Variables: {
+    requestId: string;
+    services: Services;
+    /** The code of the answer, where it is an error. */
+    code?: string;
+    /** Set once the key was verified. */
+    caller: Caller;
+    /** The key that the path names, once the caller is known to have access to it. */
+    key: KeyRow;
+  };
+}
+
+export type HttpContext = Context<HttpEnv>;

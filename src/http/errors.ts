@@ -1,0 +1,119 @@
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { type DenialCode, describeDenial } from '../domain/denial.ts';
+import type { Refusal, Shortfall } from '../domain/refusal.ts';
+import type { HttpContext } from './context.ts';
+
+/*
+ * The one place that speaks HTTP about what went wrong: every failure, from the domain or from the request itself,
+ * becomes an answer in the contract's shape here.
+ */
+
+/** What can be wrong with a request before the domain is asked. */
+type RequestFailure =
+  | { refused: 'denied'; code: DenialCode }
+  | { refused: 'body_too_large' }
+  | { refused: 'unsupported_media_type' }
+  | { refused: 'unavailable' }
+  | { refused: 'internal' };
+
+export type Failure = Refusal | RequestFailure;
+
+interface ErrorAnswer {
+  status: ContentfulStatusCode;
+  code: string;
+  errors: Record<string, unknown>;
+  headers?: Record<string, string>;
+}
+
+const RETRY_AFTER_LIMIT_SECONDS = '60';
+const RETRY_AFTER_OUTAGE_SECONDS = '5';
+
+/** Answers a request that failed. */
+export function fail(c: HttpContext, failure: Failure): Response {
+  const { status, code, errors, headers } = describe(failure);
+  c.set('code', code);
+  return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
+}
+
+function describe(failure: Failure): ErrorAnswer {
+  switch (failure.refused) {
+    case 'denied':
+      return describeDenied(failure.code);
+    case 'invalid':
+      return { status: 400, code: 'INVALID_REQUEST', errors: { json: failure.fields } };
+    case 'out_of_reach':
+      return {
+        status: 403,
+        code: 'PERMISSION_DENIED',
+        errors: { authorization: describeShortfall(failure.shortfall) },
+      };
+    case 'not_found':
+      return { status: 404, code: 'NOT_FOUND', errors: { json: 'Resource not found' } };
+    case 'body_too_large':
+      return { status: 413, code: 'BODY_TOO_LARGE', errors: { json: 'The body may have at most 64 KiB.' } };
+    case 'unsupported_media_type':
+      return {
+        status: 415,
+        code: 'UNSUPPORTED_MEDIA_TYPE',
+        errors: { json: 'Send a JSON body, with the header Content-Type: application/json.' },
+      };
+    case 'no_keyring':
+    case 'contended':
+    case 'unavailable':
+      return {
+        status: 503,
+        code: 'UNAVAILABLE',
+        errors: { server: 'The service cannot do this just now. Nothing was changed. Try again in a moment.' },
+        headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
+      };
+    case 'internal':
+      return {
+        status: 500,
+        code: 'INTERNAL',
+        errors: { server: 'Something went wrong here. If it goes on, report the request_id of this answer.' },
+      };
+  }
+}
+
+function describeDenied(code: DenialCode): ErrorAnswer {
+  const { status, message } = describeDenial(code);
+  switch (status) {
+    case 401:
+      return {
+        status,
+        code,
+        errors: { authentication: message },
+        headers: { 'WWW-Authenticate': 'Bearer realm="latchkey"' },
+      };
+    case 403:
+      return { status, code, errors: { authorization: message } };
+    case 429:
+      return {
+        status,
+        code,
+        errors: { rate_limit: message },
+        headers: { 'Retry-After': RETRY_AFTER_LIMIT_SECONDS },
+      };
+  }
+}
+
+function describeShortfall(shortfall: Shortfall): string {
+  switch (shortfall.rule) {
+    case 'owner':
+      return "Another user's personal key can be revoked, but not changed, rotated or seen.";
+    case 'administrators_only':
+      return 'Only ORG_ADMIN and PROVIDER may make keys for other users.';
+    case 'provider_only':
+      return 'Only PROVIDER may work in another organisation.';
+    case 'role':
+      return `Your role may not give the role ${shortfall.role}, which the user of this key has.`;
+    case 'permissions':
+      return `Your key lacks permissions that this key has or would have: ${shortfall.missing.join(', ')}.`;
+    case 'networks':
+      return shortfall.outside === null
+        ? 'Your key is restricted to addresses, so this key needs an ip_whitelist within them.'
+        : `Your key is restricted to addresses, and ${shortfall.outside} is not within them.`;
+    case 'expiry':
+      return `Your key expires on ${shortfall.latest}, so this key must expire on that day or before.`;
+  }
+}

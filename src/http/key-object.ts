@@ -1,0 +1,75 @@
+import { expiryMoment } from '../domain/expiration.ts';
+import { effectivePermissions } from '../domain/permissions.ts';
+import type { VerifiedKey } from '../domain/verify-key.ts';
+import type { KeyRow } from '../storage/keys.ts';
+import { formatTimestamp } from './timestamps.ts';
+
+/** The key object of the contract, its fields in the contract's order. */
+export function keyObject(
+  key: KeyRow,
+  { now, includeAllPermissions }: { now: number; includeAllPermissions: boolean },
+) {
+  const disabled = key.revokedAt !== null;
+  const expired = key.expirationDate !== null && now >= expiryMoment(key.expirationDate);
+  return {
+    id: key.id,
+    label: key.label,
+    description: key.description,
+    user_id: key.userId,
+    user_name: key.userType === 'bot' ? null : `${key.userFirstName} ${key.userLastName}`,
+    user_role: key.userRole,
+    user_type: key.userType,
+    disabled,
+    expiration_date: key.expirationDate,
+    last_used_at: null,
+    created_by: key.createdBy,
+    created_by_name: key.createdByName,
+    created_at: formatTimestamp(key.createdAt),
+    revoked_by: key.revokedBy,
+    revoked_by_name: key.revokedByName,
+    revoked_at: key.revokedAt === null ? null : formatTimestamp(key.revokedAt),
+    ip_whitelist: key.ipWhitelist,
+    has_restricted_permissions: key.hasRestrictedPermissions,
+    permissions:
+      key.hasRestrictedPermissions && includeAllPermissions ? key.permissions : effectivePermissions(key, key.userRole),
+    org_id: key.orgId,
+    key_hint: key.hint,
+    status: disabled ? 'disabled' : expired ? 'expired' : 'active',
+  };
+}
+
+/** The fields of the key object that a client reads and cannot set: a PUT takes them back and ignores them. */
+export const READ_ONLY_KEY_FIELDS: readonly string[] = [
+  'id',
+  'user_id',
+  'user_name',
+  'user_role',
+  'user_type',
+  'disabled',
+  'last_used_at',
+  'created_by',
+  'created_by_name',
+  'created_at',
+  'revoked_by',
+  'revoked_by_name',
+  'revoked_at',
+  'org_id',
+  'key_hint',
+  'status',
+];
+
+/** What a caller is told of the key that it calls with: all from the verification itself. */
+export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
+  return {
+    id: key.id,
+    label: key.label,
+    org_id: key.orgId,
+    user_id: key.userId,
+    user_role: key.userRole,
+    user_type: key.userType,
+    expiration_date: key.expirationDate,
+    ip_whitelist: key.ipWhitelist,
+    permissions: key.permissions,
+    client_ip: clientIp,
+  };
+}

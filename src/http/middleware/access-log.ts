@@ -1,0 +1,25 @@
+import { createMiddleware } from 'hono/factory';
+import { routePath } from 'hono/route';
+import type { HttpEnv } from '../context.ts';
+
+/**
+ * One line for each request. It holds the pattern of the route and never the URL, in which a client may have put
+ * anything, a key included.
+ */
+export const accessLog = createMiddleware<HttpEnv>(async (c, next) => {
+  await next();
+  const caller = c.get('caller');
+  console.log(
+    JSON.stringify({
+      message: 'request',
+      request_id: c.get('requestId'),
+      method: c.req.method,
+      // After the handlers: that of the last one that ran.
+      route: routePath(c),
+      status: c.res.status,
+      code: c.get('code') ?? null,
+      api_key_id: caller?.key.id ?? null,
+      org_id: caller?.key.orgId ?? null,
+    }),
+  );
+});

@@ -1,0 +1,27 @@
+import { createMiddleware } from 'hono/factory';
+import { verifyKey } from '../../domain/verify-key.ts';
+import type { HttpContext, HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+
+/**
+ * Resolves who calls: verifies the key of the request, from the address that Cloudflare saw, and puts the caller into
+ * the context. What the call may do is asked later, by `requires`.
+ */
+export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
+  const [apiKey = null, another] = readApiKeys(c);
+  // Two that differ: whichever were taken, the caller may have meant the other.
+  if (another !== undefined) return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
+  // Only this header: Cloudflare sets it on what comes from outside, whereas X-Forwarded-For is the client's to write.
+  const clientIp = c.req.header('CF-Connecting-IP') ?? null;
+  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] });
+  if (!verdict.allowed) return fail(c, { refused: 'denied', code: verdict.code });
+  c.set('caller', { key: verdict.key, clientIp });
+  await next();
+});
+
+/** The keys of a request, each once: from `x-APIKey`, and from `Authorization: Bearer` (other schemes are not ours). */
+function readApiKeys(c: HttpContext): string[] {
+  const own = c.req.header('x-APIKey')?.trim();
+  const bearer = /^Bearer +(.*)$/i.exec(c.req.header('Authorization') ?? '')?.[1]?.trim();
+  return [...new Set([own, bearer].filter((key) => key !== undefined).filter((key) => key !== ''))];
+}

@@ -1,0 +1,15 @@
+import { createMiddleware } from 'hono/factory';
+import type { HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+
+/**
+ * Limits the allowed calls of an organisation. The binding counts in each Cloudflare location by itself, so the limit
+ * is approximate; and it says yes or no, not how many are left.
+ */
+export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
+  if (c.get('services').settings.organisationRateLimit) {
+    const { success } = await c.env.ORG_RATE_LIMIT.limit({ key: String(c.get('caller').key.orgId) });
+    if (!success) return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+  }
+  await next();
+});

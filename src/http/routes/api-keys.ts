@@ -1,0 +1,84 @@
+import { Hono } from 'hono';
+import { changeKey } from '../../domain/change-key.ts';
+import { createKey } from '../../domain/create-key.ts';
+import { findKeyBySecret } from '../../domain/find-key.ts';
+import { listKeys } from '../../domain/list-keys.ts';
+import { revokeKey } from '../../domain/revoke-key.ts';
+import type { HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+import { currentKeyObject, keyObject } from '../key-object.ts';
+import { accessibleKey } from '../middleware/accessible-key.ts';
+import { jsonBody, noBody } from '../middleware/body.ts';
+import { requires } from '../middleware/requires.ts';
+import { validJson, validQuery } from '../middleware/validated.ts';
+import { pageOf } from '../page.ts';
+import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody } from '../schemas.ts';
+
+/** `/v2/api_keys` */
+export const apiKeyRoutes = new Hono<HttpEnv>()
+
+  .get('/current', (c) => {
+    const { key, clientIp } = c.get('caller');
+    return c.json(currentKeyObject(key, clientIp));
+  })
+
+  .get('/', requires('api_key_read'), validQuery(keyListQuery), async (c) => {
+    const { services, caller } = c.var;
+    const query = c.req.valid('query');
+    const found = await listKeys(services, caller, query);
+    if (found.refused) return fail(c, found);
+    const view = { now: services.now(), includeAllPermissions: query.includeAllPermissions };
+    return c.json({ ...pageOf(query, found.count), api_keys: found.keys.map((key) => keyObject(key, view)) });
+  })
+
+  .post(
+    '/',
+    requires('api_key_manage'),
+    jsonBody,
+    validJson((c) => newKeyBody(c.var.services.now())),
+    async (c) => {
+      const { services, caller } = c.var;
+      const created = await createKey(services, caller, c.req.valid('json'));
+      if (created.refused) return fail(c, created);
+      const view = { now: services.now(), includeAllPermissions: false };
+      return c.json({ ...keyObject(created.key, view), api_key: created.apiKey }, 201);
+    },
+  )
+
+  .post(
+    '/find',
+    requires('api_key_read'),
+    jsonBody,
+    validJson(() => findKeyBody),
+    async (c) => {
+      const { services, caller } = c.var;
+      const key = await findKeyBySecret(services, caller, c.req.valid('json'));
+      if (key === null) return fail(c, { refused: 'not_found' });
+      return c.json(keyObject(key, { now: services.now(), includeAllPermissions: false }));
+    },
+  )
+
+  .post('/revoke/:id', requires('api_key_manage'), noBody, accessibleKey, async (c) => {
+    const { services, caller, key } = c.var;
+    await revokeKey(services, caller, key);
+    return c.json({ id: key.id, status: 'success' });
+  })
+
+  .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), (c) => {
+    const { services, key } = c.var;
+    return c.json(keyObject(key, { now: services.now(), ...c.req.valid('query') }));
+  })
+
+  .put(
+    '/:id',
+    requires('api_key_manage'),
+    jsonBody,
+    accessibleKey,
+    validJson((c) => keyPatchBody(c.var.services.now(), c.var.key.expirationDate)),
+    async (c) => {
+      const { services, caller, key } = c.var;
+      const changed = await changeKey(services, caller, key, c.req.valid('json'));
+      if (changed.refused) return fail(c, changed);
+      return c.json(keyObject(changed.key, { now: services.now(), includeAllPermissions: false }));
+    },
+  );

@@ -1,0 +1,25 @@
+import { Hono } from 'hono';
+import { CATALOGUE } from '../../domain/permission-catalogue.ts';
+import type { HttpEnv } from '../context.ts';
+
+/** The catalogue as the contract gives it; `order` counts from 1 within its parent. */
+const CATALOGUE_ANSWER = {
+  sections: CATALOGUE.map((section, sectionIndex) => ({
+    name: section.name,
+    order: sectionIndex + 1,
+    subsections: section.subsections.map((subsection, subsectionIndex) => ({
+      name: subsection.name,
+      order: subsectionIndex + 1,
+      permissions: subsection.permissions.map((permission, permissionIndex) => ({
+        name: permission.name,
+        order: permissionIndex + 1,
+        feature: permission.feature ?? null,
+        depends_on: permission.dependsOn ?? null,
+        disabled_for_roles: permission.disabledFor ?? [],
+      })),
+    })),
+  })),
+};
+
+/** `/v2/permissions` */
+export const permissionRoutes = new Hono<HttpEnv>().get('/', (c) => c.json(CATALOGUE_ANSWER));

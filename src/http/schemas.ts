@@ -1,0 +1,207 @@
+import { z } from 'zod';
+import { parseNetwork } from '../domain/allowlist.ts';
+import { containsApiKey } from '../domain/api-key-format.ts';
+import { mayExpireOn } from '../domain/expiration.ts';
+import { dependencyOf, isPermissionName } from '../domain/permissions.ts';
+import { USER_TYPES } from '../domain/roles.ts';
+import { isUserId } from '../domain/user-id.ts';
+import { READ_ONLY_KEY_FIELDS } from './key-object.ts';
+
+/*
+ * The shapes of bodies and queries, each rule with a message that says what to do. What a schema gives is what the
+ * domain takes: nothing after it looks at the wire's names again.
+ */
+
+const LABEL_LENGTH = 100;
+const DESCRIPTION_LENGTH = 500;
+const SEARCH_LENGTH = 200;
+const ALLOWLIST_LENGTH = 100;
+const MOST_PER_PAGE = 100;
+const USUAL_PER_PAGE = 30;
+
+/** Text of at most so many code points, trimmed. NUL and lone surrogates are no text that SQLite could give back. */
+function text(longest: number) {
+  return z
+    .string()
+    .trim()
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'Must not contain NUL or lone surrogates.')
+    .refine((value) => [...value].length <= longest, `Must have at most ${longest} characters.`);
+}
+
+function nonEmptyText(longest: number) {
+  return text(longest).refine((value) => value !== '', 'Must not be empty.');
+}
+
+const networkEntry = z
+  .string()
+  .refine(
+    (entry) => parseNetwork(entry) !== null,
+    'Must be an IPv4 or IPv6 address or CIDR network, without leading zeros, port or zone id.',
+  );
+
+/** `present`: the date that the key has already, which may be given again whatever the day is. */
+function expirationDate(now: number, present: string | null) {
+  return z.iso
+    .date('Must be a date that exists, as YYYY-MM-DD, or null.')
+    .refine(
+      (date) => mayExpireOn(date, now, present),
+      'Must be at least the day after today (UTC). If you want it to expire today you must revoke it.',
+    )
+    .nullable();
+}
+
+function keyFields(now: number, present: string | null) {
+  return {
+    description: text(DESCRIPTION_LENGTH).nullable().optional(),
+    expiration_date: expirationDate(now, present).optional(),
+    ip_whitelist: z
+      .array(networkEntry)
+      .max(ALLOWLIST_LENGTH, `Must have at most ${ALLOWLIST_LENGTH} entries.`)
+      .optional(),
+    has_restricted_permissions: z.boolean().optional(),
+    permissions: z.array(z.string()).optional(),
+  };
+}
+
+/**
+ * The rules on the two fields of a restriction: each requires the other, and the list holds what exists, with what it
+ * depends on. They are looked at also when other fields are wrong, so that one answer names everything; so nothing is
+ * known here of what the fields hold.
+ */
+function checkRestriction(
+  body: unknown,
+  issues: { addIssue: (issue: { code: 'custom'; path: PropertyKey[]; message: string }) => void },
+) {
+  const add = (path: PropertyKey[], message: string) => issues.addIssue({ code: 'custom', path, message });
+  const { has_restricted_permissions: restricted, permissions } = z
+    .object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() })
+    .partial()
+    .parse(body);
+  if (restricted === undefined && permissions !== undefined) {
+    add(['has_restricted_permissions'], 'Required when permissions is given.');
+  }
+  if (permissions === undefined && restricted !== undefined) {
+    add(['permissions'], 'Required when has_restricted_permissions is given.');
+  }
+  if (restricted === false || !Array.isArray(permissions)) return;
+  const names: unknown[] = permissions;
+  names.forEach((name, index) => {
+    if (typeof name !== 'string') return;
+    if (!isPermissionName(name)) {
+      add(['permissions', index], 'There is no such permission. GET /v2/permissions lists them.');
+      return;
+    }
+    const needed = dependencyOf(name);
+    if (needed !== null && !names.includes(needed)) add(['permissions', index], `Needs ${needed} in the list too.`);
+  });
+}
+
+const ALSO_WHEN_FIELDS_ARE_WRONG = {
+  when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+function toRestriction(restricted: boolean | undefined, permissions: string[] | undefined) {
+  if (restricted === undefined || permissions === undefined) return undefined;
+  return { hasRestrictedPermissions: restricted, permissions: restricted ? permissions.filter(isPermissionName) : [] };
+}
+
+/** Body of `POST /api_keys`. `now`: unix milliseconds. */
+export function newKeyBody(now: number) {
+  return z
+    .strictObject({
+      label: nonEmptyText(LABEL_LENGTH),
+      ...keyFields(now, null),
+      user_type: z.enum(USER_TYPES).optional(),
+      user_id: z.string().refine(isUserId, 'Must be 24 lower-case hex digits.').optional(),
+      org_id: z.int().positive().optional(),
+    })
+    .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG)
+    .transform((body) => ({
+      label: body.label,
+      description: body.description ?? null,
+      expirationDate: body.expiration_date ?? null,
+      ipWhitelist: body.ip_whitelist ?? [],
+      ...(toRestriction(body.has_restricted_permissions, body.permissions) ?? UNRESTRICTED),
+      userType: body.user_type,
+      userId: body.user_id,
+      orgId: body.org_id,
+    }));
+}
+
+const UNRESTRICTED = { hasRestrictedPermissions: false, permissions: [] };
+
+/**
+ * Body of `PUT /api_keys/{id}`: what GET returned can be put back.
+ * @param present the expiration date that the key has now
+ */
+export function keyPatchBody(now: number, present: string | null) {
+  return z
+    .preprocess(
+      dropReadOnlyFields,
+      z
+        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present) })
+        .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG),
+    )
+    .transform((body) => ({
+      label: body.label,
+      description: body.description,
+      expirationDate: body.expiration_date,
+      ipWhitelist: body.ip_whitelist,
+      restriction: toRestriction(body.has_restricted_permissions, body.permissions),
+    }));
+}
+
+function dropReadOnlyFields(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !READ_ONLY_KEY_FIELDS.includes(name)));
+}
+
+/** Body of `POST /api_keys/find`. */
+export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
+
+const flag = z.stringbool('Must be true or false.').optional();
+
+const wholeNumber = z
+  .string()
+  .regex(/^-?[0-9]+$/, 'Must be a whole number.')
+  .transform(Number)
+  .refine(Number.isSafeInteger, 'Is out of range.');
+
+const paging = {
+  // Below the first page is the first page: clients that count from 0 get an answer.
+  page: wholeNumber.transform((page) => Math.max(page, 1)).default(1),
+  per_page: wholeNumber
+    .refine((size) => size >= 1 && size <= MOST_PER_PAGE, `Must be from 1 to ${MOST_PER_PAGE}.`)
+    .default(USUAL_PER_PAGE),
+};
+
+const searchText = text(SEARCH_LENGTH)
+  // A URL is logged on its way, here and elsewhere.
+  .refine((value) => !containsApiKey(value), 'A key must not be in a URL. Use POST /v2/api_keys/find.')
+  .transform((value) => (value === '' ? undefined : value))
+  .optional();
+
+/** Query of `GET /api_keys`. */
+export const keyListQuery = z
+  .object({
+    ...paging,
+    status: z.enum(['active', 'disabled', 'expired', 'inactive']).optional(),
+    type: z.enum(USER_TYPES).optional(),
+    search_text: searchText,
+    include_all_permissions: flag,
+    org_id: wholeNumber.refine((id) => id >= 1, 'Must be the id of an organisation.').optional(),
+  })
+  .transform((query) => ({
+    page: query.page,
+    perPage: query.per_page,
+    status: query.status,
+    userType: query.type,
+    searchText: query.search_text,
+    orgId: query.org_id,
+    includeAllPermissions: query.include_all_permissions ?? false,
+  }));
+
+/** Query of `GET /api_keys/{id}`. */
+export const keyQuery = z
+  .object({ include_all_permissions: flag })
+  .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
