@@ -1,0 +1,45 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+/*
+ * Two projects. `worker`: tests that run in workerd beside the Worker, on real local D1, KV and rate limits. `node`:
+ * tests of what runs on Node, of several Workers together, and of the README.
+ */
+
+const migrations = await readD1Migrations('migrations');
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              bindings: {
+                // 32 zero bytes: a test has nothing to hide, and its dumps stay comparable.
+                MASTER_KEYS: `test:${Buffer.alloc(32).toString('base64')}`,
+                // A whole file of tests is one organisation, quickly past 300 calls a minute.
+                RATE_LIMIT: 'off',
+                MIGRATIONS: migrations,
+              },
+            },
+          }),
+        ],
+        test: {
+          name: 'worker',
+          include: ['test/{http,domain,storage,rpc}/**/*.test.ts'],
+          setupFiles: ['./test/support/apply-migrations.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'node',
+          include: ['test/{setup,readme}/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
