@@ -89,9 +89,12 @@ CREATE TABLE `users` (
 	`disabled` integer DEFAULT false NOT NULL,
 	`signed_in_at` integer,
 	`created_at` integer NOT NULL,
+	`revision` integer DEFAULT 0 NOT NULL,
+	`deleted_at` integer,
 	FOREIGN KEY (`org_id`) REFERENCES `organisations`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `users_email` ON `users` (`email_folded`);--> statement-breakpoint
 CREATE UNIQUE INDEX `users_one_bot` ON `users` (`org_id`) WHERE type = 'bot';--> statement-breakpoint
-CREATE INDEX `users_by_organisation` ON `users` (`org_id`,`created_at`);
+CREATE INDEX `users_by_organisation` ON `users` (`org_id`,`created_at`);--> statement-breakpoint
+CREATE INDEX `users_by_role` ON `users` (`org_id`,`role`);

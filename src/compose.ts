@@ -5,6 +5,7 @@ import { readSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { openDatabase } from './storage/database.ts';
 import { HeardChanges } from './storage/heard-changes.ts';
+import { openRecordCache } from './storage/record-cache.ts';
 import { RecordMemory } from './storage/record-memory.ts';
 
 /** What lives as long as an isolate, shared by all events that it handles. */
@@ -16,7 +17,7 @@ export function compose(env: Env, context: Pick<ExecutionContext, 'waitUntil'>):
   return {
     settings: readSettings(env),
     db: openDatabase(env.DB),
-    kv: env.KEY_CACHE,
+    cache: openRecordCache(env.KEY_CACHE),
     heard,
     memory,
     keyring: () => readKeyring(env),

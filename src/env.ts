@@ -17,21 +17,24 @@ export interface Settings {
   organisationRateLimit: boolean;
 }
 
-const parsed = new WeakMap<Env, Settings>();
-
 /** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
-export function readSettings(env: Env): Settings {
-  const known = parsed.get(env);
-  if (known !== undefined) return known;
-  const result = settingsSchema.safeParse(env);
+export function parseSettings(variables: unknown): Settings {
+  const result = settingsSchema.safeParse(variables);
   if (!result.success) {
     const wrong = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
     throw new Error(`Settings in wrangler.toml: ${wrong.join('; ')}`);
   }
-  const settings = {
+  return {
     keyPrefix: result.data.KEY_PREFIX,
     organisationRateLimit: result.data.RATE_LIMIT === 'on',
   };
-  parsed.set(env, settings);
+}
+
+const settingsOf = new WeakMap<Env, Settings>();
+
+/** The settings of an `Env`, parsed when it is first seen. */
+export function readSettings(env: Env): Settings {
+  const settings = settingsOf.get(env) ?? parseSettings(env);
+  settingsOf.set(env, settings);
   return settings;
 }

@@ -1,5 +1,4 @@
 import { readVerificationRecord } from '../storage/keys.ts';
-import { readCachedRecord, writeCachedRecord } from '../storage/kv-cache.ts';
 import { hashApiKey, isWellFormedApiKey } from './api-key-format.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { DenialCode } from './denial.ts';
@@ -61,11 +60,11 @@ export async function verifyKey(services: Services, apiKey: string | null, call:
 
 /** Memory, then KV, then D1; what is found fills the tiers above. Nothing is used that a change heard of contradicts. */
 async function lookUp(services: Services, hash: string): Promise<KeyRecord | null> {
-  const { memory, heard, kv, db, now } = services;
+  const { memory, heard, cache, db, now } = services;
   const held = memory.get(hash);
   if (held !== undefined && now() - held.readAt < MEMORY_MS && heard.agreesWith(held)) return held;
 
-  const cached = await readCachedRecord(kv, hash);
+  const cached = await cache.read(hash);
   if (cached !== null && heard.agreesWith(cached)) return remember(services, hash, compileKeyRecord(cached, now()));
 
   const stored = await readVerificationRecord(db, hash);
@@ -73,7 +72,7 @@ async function lookUp(services: Services, hash: string): Promise<KeyRecord | nul
     memory.delete(hash);
     return null;
   }
-  services.defer(writeCachedRecord(kv, hash, stored));
+  services.defer(cache.write(hash, stored));
   return remember(services, hash, compileKeyRecord(stored, now()));
 }
 

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Database, type Statement, statement, writeThenRead } from './database.ts';
 import type { HeardChanges } from './heard-changes.ts';
 import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './keys.ts';
-import { writeCachedRecord } from './kv-cache.ts';
+import type { RecordCache } from './record-cache.ts';
 import { feedState } from './schema.ts';
 import { nameOfUser } from './users.ts';
 
@@ -14,7 +14,7 @@ import { nameOfUser } from './users.ts';
 /** What the write path works on. */
 export interface Stores {
   db: Database;
-  kv: KVNamespace;
+  cache: RecordCache;
   heard: HeardChanges;
   /** Keeps work going after the response was sent. */
   defer: (work: Promise<unknown>) => void;
@@ -82,7 +82,7 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
   if (!applied || key === undefined) return null;
   // This isolate knows at once; the others hear of it through the feed.
   stores.heard.note(key.id, key.head);
-  for (const row of rows) stores.defer(writeCachedRecord(stores.kv, row.hash, toVerificationRecord(row)));
+  for (const row of rows) stores.defer(stores.cache.write(row.hash, toVerificationRecord(row)));
   return key;
 }
 

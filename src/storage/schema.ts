@@ -48,11 +48,16 @@ export const users = sqliteTable(
     /** First sign-in to the console; null: invited, never signed in. */
     signedInAt: integer('signed_in_at'),
     createdAt: integer('created_at').notNull(),
+    /** Moves on with each change, as a key's does. */
+    revision: integer('revision').notNull().default(0),
+    /** Set only inside the batch that deletes the user, for its statements to know that they may. */
+    deletedAt: integer('deleted_at'),
   },
   (table) => [
     uniqueIndex('users_email').on(table.emailFolded),
     uniqueIndex('users_one_bot').on(table.orgId).where(sql`type = 'bot'`),
     index('users_by_organisation').on(table.orgId, table.createdAt),
+    index('users_by_role').on(table.orgId, table.role),
   ],
 );
 

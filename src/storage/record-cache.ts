@@ -1,0 +1,29 @@
+import type { VerificationRecord } from './verification-record.ts';
+
+/** What is known of keys, by the hash of their secrets, shared by the isolates of a location and at times of the world. */
+export interface RecordCache {
+  /** The record of a secret; null when the cache has none. */
+  read(hash: string): Promise<VerificationRecord | null>;
+  write(hash: string, record: VerificationRecord): Promise<void>;
+}
+
+/** How long KV keeps a record: housekeeping only, whether one may be used is decided by what is in it. */
+const KEEP_SECONDS = 60 * 60;
+
+/** The one place where names in KV are built. Raise the version with every change of the record's form. */
+function nameOf(hash: string): string {
+  return `key:v1:${hash}`;
+}
+
+export function openRecordCache(kv: KVNamespace): RecordCache {
+  return {
+    read: (hash) => kv.get<VerificationRecord>(nameOf(hash), 'json'),
+    write: (hash, record) => kv.put(nameOf(hash), JSON.stringify(record), { expirationTtl: KEEP_SECONDS }),
+  };
+}
+
+/** For commands that run away from KV: what they write is read from D1 when it is first asked for. */
+export const NO_RECORD_CACHE: RecordCache = {
+  read: async () => null,
+  write: async () => {},
+};
