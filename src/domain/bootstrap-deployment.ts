@@ -7,8 +7,8 @@ import { foldText } from './fold-text.ts';
 import { mintSecret } from './mint-secret.ts';
 import type { Outcome } from './refusal.ts';
 import type { Services } from './services.ts';
-import { foldedUserFields, type UserFields } from './user-fields.ts';
 import { newUserId } from './user-id.ts';
+import { foldedUserFields, type UserFields } from './user-rules.ts';
 
 export interface FirstUser extends UserFields {
   organisationName: string;

@@ -1,14 +1,13 @@
 import { commitKeyChange } from '../storage/commit-change.ts';
 import { type KeyFields, type KeyRow, readKey, updateKey } from '../storage/keys.ts';
 import { actorOf, type Caller } from './caller.ts';
+import { differences } from './differences.ts';
 import { foldText } from './fold-text.ts';
 import { effectivePermissions, type PermissionName } from './permissions.ts';
 import { findShortfall, type ReachedKey } from './reach.ts';
 import type { Outcome } from './refusal.ts';
 import type { Services } from './services.ts';
-
-/** How often a change is judged anew because someone else changed the key meanwhile. */
-const MOST_TRIES = 5;
+import { untilUncontended } from './until-uncontended.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface KeyPatch {
@@ -24,19 +23,17 @@ export interface KeyPatch {
  * Changes fields of a key that the caller has access to. The caller needs to reach the key both as it is and as it
  * will be; otherwise a narrow key could widen another one (or itself) and go on with that.
  */
-export async function changeKey(
+export function changeKey(
   services: Services,
   caller: Caller,
   key: KeyRow,
   patch: KeyPatch,
 ): Promise<Outcome<{ key: KeyRow }>> {
-  let present: KeyRow | null = key;
-  for (let tries = 0; tries < MOST_TRIES && present !== null; tries++) {
-    const outcome = await tryChange(services, caller, present, patch);
-    if (outcome !== null) return outcome;
-    present = await readKey(services.db, key.id);
-  }
-  return { refused: present === null ? 'not_found' : 'contended' };
+  return untilUncontended(
+    key,
+    () => readKey(services.db, key.id),
+    (present) => tryChange(services, caller, present, patch),
+  );
 }
 
 /** @returns null when the key was changed by someone else between the judgement and the write */
@@ -55,10 +52,18 @@ async function tryChange(
     findShortfall(caller.key, asReached(caller, { ...key, ...after.fields }, after.judgedPermissions));
   if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
 
-  const changes = differences(key, after.fields);
+  const { fields } = after;
+  const changes = differences({
+    label: [key.label, fields.label],
+    description: [key.description, fields.description],
+    expiration_date: [key.expirationDate, fields.expirationDate],
+    ip_whitelist: [key.ipWhitelist, fields.ipWhitelist],
+    has_restricted_permissions: [key.hasRestrictedPermissions, fields.hasRestrictedPermissions],
+    permissions: [key.permissions, fields.permissions],
+  });
   if (Object.keys(changes).length === 0) return { key };
   const changed = await commitKeyChange(services, {
-    rows: [updateKey(services.db, key, after.fields)],
+    rows: [updateKey(services.db, key, fields)],
     keyId: key.id,
     audit: { action: 'api_key.changed', changes },
     actor: actorOf(caller),
@@ -116,21 +121,6 @@ function asReached(
     ipWhitelist: key.ipWhitelist,
     expirationDate: key.expirationDate,
   };
-}
-
-/** What changes, by the field's name in the contract, as before and after. */
-function differences(before: KeyRow, after: KeyFields): Record<string, unknown> {
-  const pairs: Record<string, [unknown, unknown]> = {
-    label: [before.label, after.label],
-    description: [before.description, after.description],
-    expiration_date: [before.expirationDate, after.expirationDate],
-    ip_whitelist: [before.ipWhitelist, after.ipWhitelist],
-    has_restricted_permissions: [before.hasRestrictedPermissions, after.hasRestrictedPermissions],
-    permissions: [before.permissions, after.permissions],
-  };
-  return Object.fromEntries(
-    Object.entries(pairs).filter(([, [was, is]]) => JSON.stringify(was) !== JSON.stringify(is)),
-  );
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

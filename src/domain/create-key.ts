@@ -1,10 +1,10 @@
 import { commitKeyChange, nameOfActor } from '../storage/commit-change.ts';
 import { insertFirstSecret, insertKey, type KeyRow, keyIdOfSecret } from '../storage/keys.ts';
-import { readOrganisation } from '../storage/organisations.ts';
-import { botOf, insertBotIfMissing, readUser } from '../storage/users.ts';
+import { botOf, insertBotIfMissing } from '../storage/users.ts';
 import { actorOf, type Caller } from './caller.ts';
+import { findOrganisationNamed } from './find-organisation.ts';
+import { findUserById } from './find-user.ts';
 import { foldText } from './fold-text.ts';
-import { hasAccessToOrganisation } from './key-access.ts';
 import { mintSecret } from './mint-secret.ts';
 import { effectivePermissions, type PermissionName } from './permissions.ts';
 import { findShortfall } from './reach.ts';
@@ -116,16 +116,13 @@ async function findOwner(services: Services, caller: Caller, request: KeyRequest
 async function findMainOwner(
   services: Services,
   caller: Caller,
-  { userId, orgId = caller.key.orgId }: KeyRequest,
+  { userId, orgId }: KeyRequest,
 ): Promise<Owner | Refusal> {
   if (userId !== undefined && (caller.key.userType !== 'bot' || userId !== caller.key.userId)) {
     return invalid('user_id', 'A main integration key belongs to no person: leave user_id out.');
   }
-  if (orgId !== caller.key.orgId) {
-    if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
-    if ((await readOrganisation(services.db, orgId)) === null) return { refused: 'not_found' };
-  }
-  return { belongsTo: 'main', orgId, role: BOT_ROLE };
+  const organisation = await findOrganisationNamed(services, caller, orgId);
+  return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };
 }
 
 async function findPersonalOwner(
@@ -144,10 +141,8 @@ async function findPersonalOwner(
   if (!administersKeys(caller.key.userRole)) {
     return { refused: 'out_of_reach', shortfall: { rule: 'administrators_only' } };
   }
-  const user = await readUser(services.db, another);
-  if (user === null || user.type === 'bot' || !hasAccessToOrganisation(caller, user.orgId)) {
-    return { refused: 'not_found' };
-  }
+  const user = await findUserById(services, caller, another);
+  if (user === null) return { refused: 'not_found' };
   return { belongsTo: 'new_for_another', userId: user.id, role: user.role };
 }
 

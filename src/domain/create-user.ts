@@ -1,14 +1,13 @@
 import { commitUserChange } from '../storage/commit-change.ts';
-import { readOrganisation } from '../storage/organisations.ts';
 import { insertUser } from '../storage/users.ts';
 import { actorOf, type Caller } from './caller.ts';
-import { hasAccessToOrganisation } from './key-access.ts';
+import { findOrganisationNamed } from './find-organisation.ts';
 import { findUserShortfall } from './reach.ts';
 import type { Outcome } from './refusal.ts';
 import type { Role } from './roles.ts';
 import type { Services } from './services.ts';
-import { foldedUserFields, type UserFields } from './user-fields.ts';
 import { newUserId } from './user-id.ts';
+import { findWrongUserFields, foldedUserFields, type UserFields } from './user-rules.ts';
 
 export interface UserRequest extends UserFields {
   role: Role;
@@ -22,34 +21,21 @@ export async function createUser(
   caller: Caller,
   request: UserRequest,
 ): Promise<Outcome<{ userId: string }>> {
-  const orgId = request.orgId ?? caller.key.orgId;
-  if (!hasAccessToOrganisation(caller, orgId)) return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
-  const organisation = await readOrganisation(services.db, orgId);
-  if (organisation === null) return { refused: 'not_found' };
-  if (request.role === 'PROVIDER' && !organisation.isDeployment) {
-    return { refused: 'invalid', fields: { role: "PROVIDER users belong to the deployment's own organisation." } };
-  }
+  const organisation = await findOrganisationNamed(services, caller, request.orgId);
+  if ('refused' in organisation) return organisation;
+  const wrong = await findWrongUserFields(services, caller, organisation, request, null);
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const shortfall = findUserShortfall(caller.key, request.role);
   if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
 
   const { firstName, lastName, email, role } = request;
   const id = newUserId();
   const now = services.now();
+  const user = { id, orgId: organisation.id, role, firstName, lastName, email, createdAt: now };
   const added = await commitUserChange(services, {
-    rows: [
-      insertUser(services.db, {
-        id,
-        orgId,
-        role,
-        firstName,
-        lastName,
-        email,
-        ...foldedUserFields(request),
-        createdAt: now,
-      }),
-    ],
+    rows: [insertUser(services.db, { ...user, ...foldedUserFields(request) })],
     userId: id,
-    orgId,
+    orgId: organisation.id,
     audit: {
       action: 'user.created',
       changes: { first_name: [null, firstName], last_name: [null, lastName], email: [null, email], role: [null, role] },
@@ -57,5 +43,8 @@ export async function createUser(
     actor: actorOf(caller),
     now,
   });
-  return added ? { userId: id } : { refused: 'invalid', fields: { email: 'A user with this email exists already.' } };
+  if (added) return { userId: id };
+  // Someone else took the email between the look and the write.
+  const taken = await findWrongUserFields(services, caller, organisation, request, null);
+  return Object.keys(taken).length > 0 ? { refused: 'invalid', fields: taken } : { refused: 'contended' };
 }

@@ -1,7 +1,7 @@
 import { type KeyRow, type KeyStatus, readKeys } from '../storage/keys.ts';
-import { readOrganisation } from '../storage/organisations.ts';
 import type { Caller } from './caller.ts';
 import { toDate } from './expiration.ts';
+import { findOrganisationNamed } from './find-organisation.ts';
 import { foldText } from './fold-text.ts';
 import type { Outcome } from './refusal.ts';
 import { administersKeys, type UserType } from './roles.ts';
@@ -24,15 +24,12 @@ export async function listKeys(
   caller: Caller,
   request: KeyListRequest,
 ): Promise<Outcome<{ keys: KeyRow[]; count: number }>> {
-  const orgId = request.orgId ?? caller.key.orgId;
-  if (orgId !== caller.key.orgId) {
-    if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
-    if ((await readOrganisation(services.db, orgId)) === null) return { refused: 'not_found' };
-  }
+  const organisation = await findOrganisationNamed(services, caller, request.orgId);
+  if ('refused' in organisation) return organisation;
   return readKeys(
     services.db,
     {
-      scope: administersKeys(caller.key.userRole) ? { orgId } : { userId: caller.key.userId },
+      scope: administersKeys(caller.key.userRole) ? { orgId: organisation.id } : { userId: caller.key.userId },
       status: request.status,
       userType: request.userType,
       searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Caller } from '../domain/caller.ts';
 import type { Services } from '../domain/services.ts';
 import type { KeyRow } from '../storage/keys.ts';
+import type { UserRow } from '../storage/users.ts';
 
 /** What the middleware puts in the context of a request, for those after it. */
 export interface HttpEnv {
@@ -15,6 +16,8 @@ export interface HttpEnv {
     caller: Caller;
     /** The key that the path names, once the caller is known to have access to it. */
     key: KeyRow;
+    /** The person that the path names, once the caller is known to have access to it. */
+    user: UserRow;
   };
 }
 

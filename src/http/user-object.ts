@@ -14,3 +14,6 @@ export function userObject(user: UserRow) {
     created_at: Math.floor(user.createdAt / 1000),
   };
 }
+
+/** The fields of the user object that a client reads and cannot set. */
+export const READ_ONLY_USER_FIELDS: readonly string[] = ['id', 'org_id', 'status', 'created_at'];

@@ -1,4 +1,4 @@
-import { eq, type SQL, sql } from 'drizzle-orm';
+import { count, desc, eq, type SQL, sql } from 'drizzle-orm';
 import { type Database, type Statement, statement } from './database.ts';
 import { organisations } from './schema.ts';
 
@@ -14,6 +14,26 @@ const organisationColumns = {
 export async function readOrganisation(db: Database, id: number): Promise<OrganisationRow | null> {
   const [row] = await db.select(organisationColumns).from(organisations).where(eq(organisations.id, id)).limit(1);
   return row ?? null;
+}
+
+/** One page of the organisations of the deployment, newest first, and how many there are in all. */
+export async function readOrganisations(
+  db: Database,
+  searchFolded: string | undefined,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<{ organisations: OrganisationRow[]; count: number }> {
+  const condition = searchFolded === undefined ? undefined : sql`instr(${organisations.nameFolded}, ${searchFolded})`;
+  const [counted, found] = await db.batch([
+    db.select({ count: count() }).from(organisations).where(condition),
+    db
+      .select(organisationColumns)
+      .from(organisations)
+      .where(condition)
+      .orderBy(desc(organisations.id))
+      .limit(limit)
+      .offset(offset),
+  ]);
+  return { organisations: found, count: counted[0]?.count ?? 0 };
 }
 
 /** Adds an organisation. Of those that are the deployment's own there is one: a second is not added. */

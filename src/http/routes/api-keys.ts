@@ -12,7 +12,7 @@ import { jsonBody, noBody } from '../middleware/body.ts';
 import { requires } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../page.ts';
-import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody } from '../schemas.ts';
+import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody } from '../schemas/keys.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<HttpEnv>()

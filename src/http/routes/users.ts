@@ -1,13 +1,68 @@
 import { Hono } from 'hono';
-import { findUserOf } from '../../domain/find-user.ts';
+import { changeUser } from '../../domain/change-user.ts';
+import { createUser } from '../../domain/create-user.ts';
+import { deleteUser } from '../../domain/delete-user.ts';
+import { findUserOf, listUsers } from '../../domain/find-user.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
+import { accessibleUser } from '../middleware/accessible-user.ts';
+import { jsonBody } from '../middleware/body.ts';
+import { requires } from '../middleware/requires.ts';
+import { validJson, validQuery } from '../middleware/validated.ts';
+import { pageOf } from '../page.ts';
+import { newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
 import { userObject } from '../user-object.ts';
 
 /** `/v2/user` */
-export const userRoutes = new Hono<HttpEnv>().get('/me', async (c) => {
-  const { services, caller } = c.var;
-  const user = await findUserOf(services, caller);
-  if (user === null) return fail(c, { refused: 'not_found' });
-  return c.json(userObject(user));
-});
+export const userRoutes = new Hono<HttpEnv>()
+
+  .get('/me', async (c) => {
+    const { services, caller } = c.var;
+    const user = await findUserOf(services, caller);
+    if (user === null) return fail(c, { refused: 'not_found' });
+    return c.json(userObject(user));
+  })
+
+  .get('/search', requires('user_read'), validQuery(userListQuery), async (c) => {
+    const { services, caller } = c.var;
+    const query = c.req.valid('query');
+    const found = await listUsers(services, caller, query);
+    if (found.refused) return fail(c, found);
+    return c.json({ ...pageOf(query, found.count), users: found.users.map(userObject) });
+  })
+
+  .post(
+    '/',
+    requires('user_manage'),
+    jsonBody,
+    validJson(() => newUserBody),
+    async (c) => {
+      const { services, caller } = c.var;
+      const created = await createUser(services, caller, c.req.valid('json'));
+      if (created.refused) return fail(c, created);
+      return c.json({ id: created.userId, status: 'success' });
+    },
+  )
+
+  .get('/:id', requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
+
+  .post(
+    '/:id',
+    requires('user_manage'),
+    jsonBody,
+    accessibleUser,
+    validJson(() => userPatchBody),
+    async (c) => {
+      const { services, caller, user } = c.var;
+      const changed = await changeUser(services, caller, user, c.req.valid('json'));
+      if (changed.refused) return fail(c, changed);
+      return c.json({ id: changed.userId, status: 'success' });
+    },
+  )
+
+  .delete('/:id', requires('user_manage'), accessibleUser, async (c) => {
+    const { services, caller, user } = c.var;
+    const deleted = await deleteUser(services, caller, user);
+    if (deleted.refused) return fail(c, deleted);
+    return c.json({ id: deleted.userId, status: 'success' });
+  });

@@ -1,36 +1,20 @@
 import { z } from 'zod';
-import { parseNetwork } from '../domain/allowlist.ts';
-import { containsApiKey } from '../domain/api-key-format.ts';
-import { mayExpireOn } from '../domain/expiration.ts';
-import { dependencyOf, isPermissionName } from '../domain/permissions.ts';
-import { USER_TYPES } from '../domain/roles.ts';
-import { isUserId } from '../domain/user-id.ts';
-import { READ_ONLY_KEY_FIELDS } from './key-object.ts';
+import { parseNetwork } from '../../domain/allowlist.ts';
+import { mayExpireOn } from '../../domain/expiration.ts';
+import { dependencyOf, isPermissionName } from '../../domain/permissions.ts';
+import { USER_TYPES } from '../../domain/roles.ts';
+import { isUserId } from '../../domain/user-id.ts';
+import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
+import { dropFields, flag, nonEmptyText, organisationId, paging, searchText, text } from './fields.ts';
 
 /*
- * The shapes of bodies and queries, each rule with a message that says what to do. What a schema gives is what the
+ * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
  * domain takes: nothing after it looks at the wire's names again.
  */
 
 const LABEL_LENGTH = 100;
 const DESCRIPTION_LENGTH = 500;
-const SEARCH_LENGTH = 200;
 const ALLOWLIST_LENGTH = 100;
-const MOST_PER_PAGE = 100;
-const USUAL_PER_PAGE = 30;
-
-/** Text of at most so many code points, trimmed. NUL and lone surrogates are no text that SQLite could give back. */
-function text(longest: number) {
-  return z
-    .string()
-    .trim()
-    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'Must not contain NUL or lone surrogates.')
-    .refine((value) => [...value].length <= longest, `Must have at most ${longest} characters.`);
-}
-
-function nonEmptyText(longest: number) {
-  return text(longest).refine((value) => value !== '', 'Must not be empty.');
-}
 
 const networkEntry = z
   .string()
@@ -137,7 +121,7 @@ const UNRESTRICTED = { hasRestrictedPermissions: false, permissions: [] };
 export function keyPatchBody(now: number, present: string | null) {
   return z
     .preprocess(
-      dropReadOnlyFields,
+      dropFields(READ_ONLY_KEY_FIELDS),
       z
         .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present) })
         .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG),
@@ -151,35 +135,8 @@ export function keyPatchBody(now: number, present: string | null) {
     }));
 }
 
-function dropReadOnlyFields(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  return Object.fromEntries(Object.entries(body).filter(([name]) => !READ_ONLY_KEY_FIELDS.includes(name)));
-}
-
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
-
-const flag = z.stringbool('Must be true or false.').optional();
-
-const wholeNumber = z
-  .string()
-  .regex(/^-?[0-9]+$/, 'Must be a whole number.')
-  .transform(Number)
-  .refine(Number.isSafeInteger, 'Is out of range.');
-
-const paging = {
-  // Below the first page is the first page: clients that count from 0 get an answer.
-  page: wholeNumber.transform((page) => Math.max(page, 1)).default(1),
-  per_page: wholeNumber
-    .refine((size) => size >= 1 && size <= MOST_PER_PAGE, `Must be from 1 to ${MOST_PER_PAGE}.`)
-    .default(USUAL_PER_PAGE),
-};
-
-const searchText = text(SEARCH_LENGTH)
-  // A URL is logged on its way, here and elsewhere.
-  .refine((value) => !containsApiKey(value), 'A key must not be in a URL. Use POST /v2/api_keys/find.')
-  .transform((value) => (value === '' ? undefined : value))
-  .optional();
 
 /** Query of `GET /api_keys`. */
 export const keyListQuery = z
@@ -188,8 +145,8 @@ export const keyListQuery = z
     status: z.enum(['active', 'disabled', 'expired', 'inactive']).optional(),
     type: z.enum(USER_TYPES).optional(),
     search_text: searchText,
-    include_all_permissions: flag,
-    org_id: wholeNumber.refine((id) => id >= 1, 'Must be the id of an organisation.').optional(),
+    include_all_permissions: flag.optional(),
+    org_id: organisationId.optional(),
   })
   .transform((query) => ({
     page: query.page,
@@ -203,5 +160,5 @@ export const keyListQuery = z
 
 /** Query of `GET /api_keys/{id}`. */
 export const keyQuery = z
-  .object({ include_all_permissions: flag })
+  .object({ include_all_permissions: flag.optional() })
   .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));

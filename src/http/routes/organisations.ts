@@ -1,0 +1,44 @@
+import { Hono } from 'hono';
+import { createOrganisation } from '../../domain/create-organisation.ts';
+import { findOrganisationById, listOrganisations } from '../../domain/find-organisation.ts';
+import type { HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+import { jsonBody } from '../middleware/body.ts';
+import { requires } from '../middleware/requires.ts';
+import { validJson, validQuery } from '../middleware/validated.ts';
+import { organisationObject } from '../organisation-object.ts';
+import { pageOf } from '../page.ts';
+import { readId } from '../path-id.ts';
+import { newOrganisationBody, organisationListQuery } from '../schemas/users.ts';
+
+/** `/v2/org` */
+export const organisationRoutes = new Hono<HttpEnv>()
+
+  .get('/search', requires('user_read'), validQuery(organisationListQuery), async (c) => {
+    const { services, caller } = c.var;
+    const query = c.req.valid('query');
+    const found = await listOrganisations(services, caller, query);
+    if (found.refused) return fail(c, found);
+    return c.json({ ...pageOf(query, found.count), orgs: found.organisations.map(organisationObject) });
+  })
+
+  .post(
+    '/',
+    requires('user_manage'),
+    jsonBody,
+    validJson(() => newOrganisationBody),
+    async (c) => {
+      const { services, caller } = c.var;
+      const created = await createOrganisation(services, caller, c.req.valid('json').name);
+      if (created.refused) return fail(c, created);
+      return c.json({ id: created.orgId, status: 'success' });
+    },
+  )
+
+  .get('/:id', async (c) => {
+    const { services, caller } = c.var;
+    const id = readId(c.req.param('id'));
+    const organisation = id === null ? null : await findOrganisationById(services, caller, id);
+    if (organisation === null) return fail(c, { refused: 'not_found' });
+    return c.json(organisationObject(organisation));
+  });

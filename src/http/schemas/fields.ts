@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { containsApiKey } from '../../domain/api-key-format.ts';
+
+/*
+ * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.
+ */
+
+const SEARCH_LENGTH = 200;
+const MOST_PER_PAGE = 100;
+const USUAL_PER_PAGE = 30;
+
+/** Text of at most so many code points, trimmed. NUL and lone surrogates are no text that SQLite could give back. */
+export function text(longest: number) {
+  return z
+    .string()
+    .trim()
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'Must not contain NUL or lone surrogates.')
+    .refine((value) => [...value].length <= longest, `Must have at most ${longest} characters.`);
+}
+
+export function nonEmptyText(longest: number) {
+  return text(longest).refine((value) => value !== '', 'Must not be empty.');
+}
+
+/** A query's yes or no: `true`, `false`, `1`, `0` and the like, in any letter case. */
+export const flag = z.stringbool('Must be true or false.');
+
+const wholeNumber = z
+  .string()
+  .regex(/^-?[0-9]+$/, 'Must be a whole number.')
+  .transform(Number)
+  .refine(Number.isSafeInteger, 'Is out of range.');
+
+/** The id of an organisation, in a query. */
+export const organisationId = wholeNumber.refine((id) => id >= 1, 'Must be the id of an organisation.');
+
+/** The fields that page a list. */
+export const paging = {
+  // Below the first page is the first page: clients that count from 0 get an answer.
+  page: wholeNumber.transform((page) => Math.max(page, 1)).default(1),
+  per_page: wholeNumber
+    .refine((size) => size >= 1 && size <= MOST_PER_PAGE, `Must be from 1 to ${MOST_PER_PAGE}.`)
+    .default(USUAL_PER_PAGE),
+};
+
+/** Text to look for, in a query; empty looks for nothing. */
+export const searchText = text(SEARCH_LENGTH)
+  // A URL is logged on its way, here and elsewhere.
+  .refine((value) => !containsApiKey(value), 'A key must not be in a URL. Use POST /v2/api_keys/find.')
+  .transform((value) => (value === '' ? undefined : value))
+  .optional();
+
+/** Drops the fields that a client reads and cannot set, so that what GET returned can be put back. */
+export function dropFields(names: readonly string[]) {
+  return (body: unknown): unknown => {
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+    return Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));
+  };
+}

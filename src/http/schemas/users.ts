@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { ROLES } from '../../domain/roles.ts';
+import { READ_ONLY_USER_FIELDS } from '../user-object.ts';
+import { dropFields, nonEmptyText, organisationId, paging, searchText } from './fields.ts';
+
+/*
+ * Bodies and queries of the calls on users and organisations.
+ */
+
+const NAME_LENGTH = 100;
+/** The longest address that mail can be sent to (RFC 5321, as RFC 3696's erratum 1690 counts it). */
+const EMAIL_LENGTH = 254;
+
+const email = nonEmptyText(EMAIL_LENGTH).refine(
+  // Something before and after one @, and no white space: beyond that, only a message that arrives tells.
+  (value) => /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/.test(value),
+  'Must be an email address.',
+);
+
+/** Body of `POST /user`. */
+export const newUserBody = z
+  .strictObject({
+    email,
+    first_name: nonEmptyText(NAME_LENGTH),
+    last_name: nonEmptyText(NAME_LENGTH),
+    // Least privilege, for who says nothing.
+    role: z.enum(ROLES).default('BUSINESS_MANAGER'),
+    org_id: z.int().positive().optional(),
+  })
+  .transform((body) => ({
+    email: body.email,
+    firstName: body.first_name,
+    lastName: body.last_name,
+    role: body.role,
+    orgId: body.org_id,
+  }));
+
+/** Body of `POST /user/{id}`: what GET returned can be put back. */
+export const userPatchBody = z
+  .preprocess(
+    dropFields(READ_ONLY_USER_FIELDS),
+    z.strictObject({
+      email: email.optional(),
+      first_name: nonEmptyText(NAME_LENGTH).optional(),
+      last_name: nonEmptyText(NAME_LENGTH).optional(),
+      role: z.enum(ROLES).optional(),
+      disabled: z.boolean().optional(),
+    }),
+  )
+  .transform((body) => ({
+    email: body.email,
+    firstName: body.first_name,
+    lastName: body.last_name,
+    role: body.role,
+    disabled: body.disabled,
+  }));
+
+/** Query of `GET /user/search`. */
+export const userListQuery = z
+  .object({ ...paging, query: searchText, email: searchText, org_id: organisationId.optional() })
+  .transform((query) => ({
+    page: query.page,
+    perPage: query.per_page,
+    query: query.query,
+    email: query.email,
+    orgId: query.org_id,
+  }));
+
+/** Body of `POST /org`. */
+export const newOrganisationBody = z.strictObject({ name: nonEmptyText(NAME_LENGTH) });
+
+/** Query of `GET /org/search`. */
+export const organisationListQuery = z
+  .object({ ...paging, query: searchText })
+  .transform((query) => ({ page: query.page, perPage: query.per_page, query: query.query }));
