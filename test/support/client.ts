@@ -12,9 +12,10 @@ export interface Answer {
 }
 
 export interface CallOptions {
-  /** Sent as JSON, unless it is a string, which is sent as it is. */
+  /** Sent as JSON, unless it is a string, bytes or a stream, which are sent as they are. */
   body?: unknown;
-  headers?: Record<string, string>;
+  /** In place of the usual ones; null: not that one. */
+  headers?: Record<string, string | null>;
   /** Sent as `CF-Connecting-IP`; null: none. */
   ip?: string | null;
   /** Bindings and settings that this call is to find in place of the usual ones. */
@@ -25,15 +26,16 @@ export interface CallOptions {
 export async function call(key: string | null, route: string, options: CallOptions = {}): Promise<Answer> {
   const [method = '', path = ''] = route.split(' ');
   const { body, ip = '203.0.113.7' } = options;
+  const headers = {
+    'x-APIKey': key,
+    'CF-Connecting-IP': ip,
+    'Content-Type': body === undefined ? null : 'application/json',
+    ...options.headers,
+  };
   const request = new Request(`https://latchkey.example${path}`, {
     method,
-    headers: {
-      ...(key === null ? {} : { 'x-APIKey': key }),
-      ...(ip === null ? {} : { 'CF-Connecting-IP': ip }),
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...options.headers,
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    headers: Object.entries(headers).filter((header): header is [string, string] => header[1] !== null),
+    ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
   });
   const context = createExecutionContext();
   const response = await worker.fetch(request, { ...env, ...options.env }, context);
@@ -48,4 +50,22 @@ export async function createKey(by: string, fields: Record<string, unknown> = {}
   const { status, body } = await call(by, 'POST /v2/api_keys', { body: { label: 'a key', ...fields } });
   if (status !== 201) throw new Error(`No key was created: ${status} ${JSON.stringify(body)}`);
   return body;
+}
+
+/** Reads a key by the API, as its `by` sees it. */
+export async function readKey(by: string, id: number, query = ''): Promise<Answer['body']> {
+  const { status, body } = await call(by, `GET /v2/api_keys/${id}${query}`);
+  if (status !== 200) throw new Error(`No key was read: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
+/** What a key says of itself. */
+export async function readCurrent(key: string): Promise<Answer['body']> {
+  const { status, body } = await call(key, 'GET /v2/api_keys/current');
+  if (status !== 200) throw new Error(`The key does not work: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
+function isRaw(body: unknown): body is string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  return typeof body === 'string' || body instanceof Uint8Array || body instanceof ReadableStream;
 }

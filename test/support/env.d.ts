@@ -3,3 +3,8 @@ declare namespace Cloudflare {
     MIGRATIONS: import('cloudflare:test').D1Migration[];
   }
 }
+
+interface ImportMeta {
+  /** What Vite makes of files by a pattern, when it reads a test: those that are there, by their paths. */
+  glob<Content>(pattern: string, options: { eager: true; import: 'default' }): Record<string, Content>;
+}

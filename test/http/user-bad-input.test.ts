@@ -1,0 +1,209 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, call, readCurrent } from '../support/client.ts';
+import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
+import { createOrganisation, createUser, newUser } from '../support/people.ts';
+import { writingNothing } from '../support/stored.ts';
+
+let keys: RoleKeys;
+let ownId: string;
+let userId: string;
+beforeAll(async () => {
+  keys = await deploy();
+  ownId = (await readCurrent(keys.ORG_ADMIN)).user_id;
+  userId = await createUser(keys.ORG_ADMIN, { email: 'Émail@test.example' });
+});
+
+/** Fields that are wrong both for someone new and for someone who exists. */
+const WRONG_FIELDS: [string, Record<string, unknown>, string[]][] = [
+  ['an empty email', { email: '' }, ['email']],
+  ['an email without @', { email: 'user.test.example' }, ['email']],
+  ['an email with two @', { email: 'user@test@example' }, ['email']],
+  ['an email with nothing before @', { email: '@test.example' }, ['email']],
+  ['an email with nothing after @', { email: 'user@' }, ['email']],
+  ['an email with a space', { email: 'us er@test.example' }, ['email']],
+  ['an email with a line break', { email: 'user@test.example\nx@test.example' }, ['email']],
+  ['an email with NUL', { email: 'us\0er@test.example' }, ['email']],
+  ['a number for an email', { email: 1 }, ['email']],
+  ['null for an email', { email: null }, ['email']],
+  ['an empty first name', { first_name: '' }, ['first_name']],
+  ['a first name of spaces', { first_name: ' \u3000\t' }, ['first_name']],
+  ['a first name with NUL', { first_name: 'a\0b' }, ['first_name']],
+  ['a first name with half a letter', { first_name: 'a\ud800' }, ['first_name']],
+  ['a list for a first name', { first_name: ['First'] }, ['first_name']],
+  ['null for a first name', { first_name: null }, ['first_name']],
+  ['an empty last name', { last_name: '' }, ['last_name']],
+  ['an object for a last name', { last_name: {} }, ['last_name']],
+  ['a role that there is not', { role: 'OWNER' }, ['role']],
+  ['a role in lower case', { role: 'publisher' }, ['role']],
+  ['an empty role', { role: '' }, ['role']],
+  ['null for a role', { role: null }, ['role']],
+  ['the list of a role', { role: ['PUBLISHER'] }, ['role']],
+  ['a field that no one knows', { is_admin: true }, ['is_admin']],
+  ['a mistyped field', { firstname: 'First' }, ['firstname']],
+  ['the type of user', { type: 'bot' }, ['type']],
+  [
+    'several wrong fields at once',
+    { email: 'x', first_name: '', last_name: 1, role: 'OWNER', is_admin: true },
+    ['email', 'first_name', 'last_name', 'role', 'is_admin'],
+  ],
+];
+
+const WRONG_BODIES: [string, unknown, string[]][] = [
+  ['malformed JSON', '{"email":', ['body']],
+  ['an empty body', '', ['body']],
+  ['a list', [], ['body']],
+  ['a string', '"first"', ['body']],
+  ['null', 'null', ['body']],
+];
+
+describe('creating a user is refused for', () => {
+  test.each([
+    ...WRONG_FIELDS.map(([what, fields, wrong]): [string, unknown, string[]] => [what, newUser(fields), wrong]),
+    ...WRONG_BODIES,
+    ['missing fields', {}, ['email', 'first_name', 'last_name']],
+    ['an org_id that is text', newUser({ org_id: '1' }), ['org_id']],
+    ['an org_id of 0', newUser({ org_id: 0 }), ['org_id']],
+    ['an org_id beyond 2^53', newUser({ org_id: 2 ** 53 }), ['org_id']],
+    ['an org_id that is null', newUser({ org_id: null }), ['org_id']],
+  ])('%s', async (_, body, fields) => {
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), fields);
+  });
+
+  test('an organisation that does not exist', async () => {
+    expectNotFound(
+      await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body: newUser({ org_id: 999_999 }) })),
+    );
+  });
+});
+
+describe('changing a user is refused for', () => {
+  test.each([
+    ...WRONG_FIELDS,
+    ...WRONG_BODIES,
+    ['text for disabled', { disabled: 'true' }, ['disabled']],
+    ['a number for disabled', { disabled: 1 }, ['disabled']],
+    ['null for disabled', { disabled: null }, ['disabled']],
+  ])('%s', async (_, body, fields) => {
+    expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body })), fields);
+  });
+});
+
+describe('an email that exists is refused', () => {
+  const TWINS: [string, string][] = [
+    ['as it is', 'Émail@test.example'],
+    ['in another letter case', 'ÉMAIL@TEST.EXAMPLE'],
+    ['with é for É', 'émail@test.example'],
+    ['with É in two code points', 'E\u0301mail@test.example'],
+    ['with space around it', ' émail@test.example '],
+  ];
+
+  test.each(TWINS)('on creating, %s', async (_, email) => {
+    expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, 'POST /v2/user', { body: newUser({ email }) })), [
+      'email',
+    ]);
+  });
+
+  test.each(TWINS)('on changing, %s', async (_, email) => {
+    const body = { email, first_name: 'Renamed' };
+    expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${ownId}`, { body })), ['email']);
+  });
+
+  test('in another organisation, too', async () => {
+    const body = newUser({ email: 'émail@test.example', org_id: await createOrganisation(keys.PROVIDER) });
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), ['email']);
+  });
+
+  test('to all but one of many who create it at the same time', async () => {
+    const emails = ['é', 'É', 'e\u0301', 'E\u0301', 'é'].map((letter) => `${letter}-race@test.example`);
+    const answers = await Promise.all(
+      emails.map((email) => call(keys.ORG_ADMIN, 'POST /v2/user', { body: newUser({ email }) })),
+    );
+    expectOneWinner(answers, 'email');
+  });
+
+  test('to all but one of many who change to it at the same time', async () => {
+    const ids = await Promise.all([1, 2, 3, 4].map(() => createUser(keys.ORG_ADMIN)));
+    const body = { email: 'taken-by-one@test.example' };
+    const answers = await Promise.all(ids.map((id) => call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body })));
+    expectOneWinner(answers, 'email');
+  });
+});
+
+function expectOneWinner(answers: Answer[], field: string): void {
+  const losers = answers.filter(({ status }) => status !== 200);
+  expect(losers).toHaveLength(answers.length - 1);
+  for (const loser of losers) expectInvalid(loser, [field]);
+}
+
+describe('a role is refused', () => {
+  test.each<[keyof RoleKeys, string]>([
+    ['ORG_ADMIN', 'PROVIDER'],
+    ['ORG_MANAGER', 'PROVIDER'],
+    ['ORG_MANAGER', 'ORG_ADMIN'],
+    ['ORG_MANAGER', 'ORG_MANAGER'],
+  ])('that an %s may not give: %s', async (by, role) => {
+    expectOutOfReach(
+      await writingNothing(() => call(keys[by], 'POST /v2/user', { body: newUser({ role }) })),
+      new RegExp(role),
+    );
+    const body = { role, first_name: 'Renamed' };
+    expectOutOfReach(await writingNothing(() => call(keys[by], `POST /v2/user/${userId}`, { body })), new RegExp(role));
+  });
+
+  test('PROVIDER in another organisation than the deployment’s own, on creating', async () => {
+    const { org_id } = await readCurrent(keys.ORG_ADMIN);
+    const body = newUser({ role: 'PROVIDER', org_id });
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), ['role']);
+  });
+
+  test('PROVIDER in another organisation than the deployment’s own, on changing', async () => {
+    const body = { role: 'PROVIDER', first_name: 'Renamed' };
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, `POST /v2/user/${userId}`, { body })), ['role']);
+  });
+
+  test('together with the email that is wrong, too', async () => {
+    const { org_id } = await readCurrent(keys.ORG_ADMIN);
+    const body = newUser({ role: 'PROVIDER', org_id, email: 'émail@test.example' });
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), ['email', 'role']);
+  });
+});
+
+describe('one may not', () => {
+  test.each<[string, keyof RoleKeys]>([
+    ['a PROVIDER', 'PROVIDER'],
+    ['an ORG_ADMIN', 'ORG_ADMIN'],
+    ['an ORG_MANAGER', 'ORG_MANAGER'],
+  ])('disable oneself, as %s', async (_, role) => {
+    const { user_id } = await readCurrent(keys[role]);
+    const body = { disabled: true, last_name: 'Renamed' };
+    expectInvalid(await writingNothing(() => call(keys[role], `POST /v2/user/${user_id}`, { body })), ['disabled']);
+  });
+
+  test.each<[string, keyof RoleKeys]>([
+    ['a PROVIDER', 'PROVIDER'],
+    ['an ORG_ADMIN', 'ORG_ADMIN'],
+    ['an ORG_MANAGER', 'ORG_MANAGER'],
+  ])('delete oneself, as %s', async (_, role) => {
+    const { user_id } = await readCurrent(keys[role]);
+    const answer = await writingNothing(() => call(keys[role], `DELETE /v2/user/${user_id}`));
+    expect({ status: answer.status, code: answer.body.code }).toEqual({ status: 400, code: 'INVALID_REQUEST' });
+  });
+});
+
+describe('oneself, when there are other administrators', () => {
+  beforeAll(async () => {
+    await createUser(keys.ORG_ADMIN, { role: 'ORG_ADMIN' });
+  });
+
+  test('is not disabled', async () => {
+    const answer = await writingNothing(() =>
+      call(keys.ORG_ADMIN, `POST /v2/user/${ownId}`, { body: { disabled: true } }),
+    );
+    expectInvalid(answer, ['disabled']);
+  });
+
+  test('is not deleted', async () => {
+    expect((await writingNothing(() => call(keys.ORG_ADMIN, `DELETE /v2/user/${ownId}`))).status).toBe(400);
+  });
+});

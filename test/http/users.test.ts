@@ -1,0 +1,185 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ROLES } from '../../src/domain/roles.ts';
+import { call, createKey, readCurrent } from '../support/client.ts';
+import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { expectNotFound } from '../support/expect-error.ts';
+import { changeUser, createOrganisation, createUser, deleteUser, newUser, readUser } from '../support/people.ts';
+import { readRows } from '../support/stored.ts';
+
+let keys: RoleKeys;
+let deploymentId: number;
+let orgId: number;
+beforeAll(async () => {
+  keys = await deploy();
+  deploymentId = (await readCurrent(keys.PROVIDER)).org_id;
+  orgId = (await readCurrent(keys.ORG_ADMIN)).org_id;
+});
+
+describe('creating', () => {
+  test('the answer is the id and nothing else', async () => {
+    const answer = await call(keys.ORG_ADMIN, 'POST /v2/user', { body: newUser() });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ id: expect.stringMatching(/^[0-9a-f]{24}$/), status: 'success' });
+  });
+
+  test('what was given is what is read, with the least role by default', async () => {
+    const id = await createUser(keys.ORG_ADMIN, { email: 'First.Last@test.example', first_name: 'É', last_name: '名' });
+    const [stored] = await readRows('SELECT created_at FROM users WHERE id = ?', id);
+    const user = await readUser(keys.ORG_ADMIN, id);
+    expect(user).toEqual({
+      id,
+      org_id: orgId,
+      first_name: 'É',
+      last_name: '名',
+      email: 'First.Last@test.example',
+      role: 'BUSINESS_MANAGER',
+      status: 'invited',
+      disabled: false,
+      created_at: Math.floor(Number(stored?.created_at) / 1000),
+    });
+  });
+
+  test('the fields of a user are in the contract’s order', async () => {
+    const user = await readUser(keys.ORG_ADMIN, await createUser(keys.ORG_ADMIN));
+    expect(Object.keys(user).join()).toBe('id,org_id,first_name,last_name,email,role,status,disabled,created_at');
+  });
+
+  test.each(ROLES)('a PROVIDER makes a %s in its own organisation', async (role) => {
+    const id = await createUser(keys.PROVIDER, { role });
+    expect(await readUser(keys.PROVIDER, id)).toMatchObject({ role, org_id: deploymentId });
+  });
+
+  test('a PROVIDER makes users in the organisation that it names', async () => {
+    const id = await createUser(keys.PROVIDER, { org_id: orgId });
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ org_id: orgId, role: 'BUSINESS_MANAGER' });
+  });
+
+  test('text is trimmed', async () => {
+    const fields = { first_name: ' First\t', last_name: '\nLast ', email: ' trimmed@test.example ' };
+    const id = await createUser(keys.ORG_ADMIN, fields);
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({
+      first_name: 'First',
+      last_name: 'Last',
+      email: 'trimmed@test.example',
+    });
+  });
+
+  test('a main key makes users, too', async () => {
+    const main = await createKey(keys.ORG_ADMIN, { user_type: 'bot' });
+    const id = await createUser(main.api_key, { role: 'ORG_ADMIN' });
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ org_id: orgId, role: 'ORG_ADMIN' });
+  });
+});
+
+describe('changing', () => {
+  test('the answer is the id and nothing else', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const answer = await call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: { first_name: 'Renamed' } });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ id, status: 'success' });
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ['the first name', { first_name: 'Renamed' }],
+    ['the last name', { last_name: 'Renamed' }],
+    ['the email', { email: 'renamed@test.example' }],
+    ['the letter case of its own email', { email: 'CASE@test.example' }],
+    ['the role', { role: 'GROUP_MANAGER' }],
+    ['that it is disabled', { disabled: true }],
+    ['several fields at once', { first_name: 'Renamed', role: 'ORG_MANAGER', disabled: true }],
+    ['nothing', {}],
+  ])('only what is given changes: %s', async (_, fields) => {
+    const id = await createUser(keys.ORG_ADMIN, { email: 'case@test.example' });
+    const before = await readUser(keys.ORG_ADMIN, id);
+    await changeUser(keys.ORG_ADMIN, id, fields);
+    expect(await readUser(keys.ORG_ADMIN, id)).toEqual({ ...before, ...fields });
+    await deleteUser(keys.ORG_ADMIN, id);
+  });
+
+  test('a user is enabled again', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    await changeUser(keys.ORG_ADMIN, id, { disabled: true });
+    await changeUser(keys.ORG_ADMIN, id, { disabled: false });
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ disabled: false });
+  });
+
+  test('one may change oneself', async () => {
+    const { user_id } = await readCurrent(keys.ORG_ADMIN);
+    await changeUser(keys.ORG_ADMIN, user_id, { last_name: 'Renamed' });
+    expect((await call(keys.ORG_ADMIN, 'GET /v2/user/me')).body).toMatchObject({ last_name: 'Renamed' });
+  });
+
+  test('a new name is the name on the user’s keys', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const key = await createKey(keys.ORG_ADMIN, { user_id: id });
+    expect(key.user_name).toBe('First Last');
+    await changeUser(keys.ORG_ADMIN, id, { first_name: 'Renamed' });
+    expect((await call(keys.ORG_ADMIN, `GET /v2/api_keys/${key.id}`)).body.user_name).toBe('Renamed Last');
+  });
+
+  test('two changes of different fields at the same time both stay', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    await Promise.all([
+      changeUser(keys.ORG_ADMIN, id, { first_name: 'One' }),
+      changeUser(keys.ORG_ADMIN, id, { last_name: 'Other' }),
+    ]);
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ first_name: 'One', last_name: 'Other' });
+  });
+});
+
+describe('deleting', () => {
+  test('the answer is the id and nothing else', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const answer = await call(keys.ORG_ADMIN, `DELETE /v2/user/${id}`);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ id, status: 'success' });
+  });
+
+  test('a user who is gone is not found', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    await deleteUser(keys.ORG_ADMIN, id);
+    expectNotFound(await call(keys.ORG_ADMIN, `GET /v2/user/${id}`));
+    expectNotFound(await call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: { first_name: 'Renamed' } }));
+    expectNotFound(await call(keys.ORG_ADMIN, `DELETE /v2/user/${id}`));
+  });
+
+  test('the email of a user who is gone is free', async () => {
+    await deleteUser(keys.ORG_ADMIN, await createUser(keys.ORG_ADMIN, { email: 'again@test.example' }));
+    const id = await createUser(keys.ORG_ADMIN, { email: 'AGAIN@test.example' });
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ email: 'AGAIN@test.example' });
+  });
+
+  test('of two who delete the same user, both are answered, and it happens once', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const answers = await Promise.all([1, 2].map(() => call(keys.ORG_ADMIN, `DELETE /v2/user/${id}`)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 404]);
+    const deletions = await readRows("SELECT id FROM audit_events WHERE action = 'user.deleted' AND user_id = ?", id);
+    expect(deletions).toHaveLength(1);
+  });
+});
+
+describe('“me”', () => {
+  test('for a main key is the bot user', async () => {
+    const main = await createKey(keys.ORG_ADMIN, { user_type: 'bot' });
+    const { status, body } = await call(main.api_key, 'GET /v2/user/me');
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      id: main.user_id,
+      org_id: orgId,
+      first_name: null,
+      last_name: null,
+      email: null,
+      role: 'ORG_ADMIN',
+      status: expect.stringMatching(/^(active|invited)$/),
+      disabled: false,
+      created_at: expect.any(Number),
+    });
+  });
+});
+
+test('a user of a new organisation is read by its administrator', async () => {
+  const org = await createOrganisation(keys.PROVIDER);
+  const admin = await createUser(keys.PROVIDER, { org_id: org, role: 'ORG_ADMIN' });
+  const { api_key } = await createKey(keys.PROVIDER, { user_id: admin });
+  expect(await readUser(api_key, admin)).toMatchObject({ id: admin, org_id: org });
+});

@@ -1,0 +1,236 @@
+import { beforeAll, expect, test } from 'vitest';
+import { compose } from '../../src/compose.ts';
+import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import type { Role } from '../../src/domain/roles.ts';
+import { createApp } from '../../src/http/app.ts';
+import { call, createKey, readCurrent } from '../support/client.ts';
+import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { createOrganisation, createUser, newUser } from '../support/people.ts';
+import { readRoleTable } from '../support/role-table.ts';
+import { countRows } from '../support/stored.ts';
+
+/*
+ * Who gets which answer: one row for each call and what it is made on, one column for each caller, whose key is
+ * unrestricted. PROVIDER is in the deployment's own organisation, the others are in another one; "main key" is a main
+ * integration key of that. "Another organisation" is one that the caller is not in.
+ */
+const TABLE = `
+| call                           | on                                       | PROVIDER | ORG_ADMIN | ORG_MANAGER | GROUP_MANAGER | BUSINESS_MANAGER | PUBLISHER | main key |
+|--------------------------------|------------------------------------------|----------|-----------|-------------|---------------|------------------|-----------|----------|
+| GET /v2/permissions            |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+
+| GET /v2/api_keys/current       |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/api_keys               |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/api_keys               | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+
+| POST /v2/api_keys              | for who calls                            | 201      | 201       | 201         | 201           | 201              | 403       | 201      |
+| POST /v2/api_keys              | for another PROVIDER                     | 201      | 404       | 403         | 403           | 403              | 403       | 404      |
+| POST /v2/api_keys              | for another ORG_ADMIN                    | 201      | 201       | 403         | 403           | 403              | 403       | 201      |
+| POST /v2/api_keys              | for another PUBLISHER                    | 201      | 201       | 403         | 403           | 403              | 403       | 201      |
+| POST /v2/api_keys              | for a user of another organisation       | 201      | 404       | 403         | 403           | 403              | 403       | 404      |
+| POST /v2/api_keys              | as a main key                            | 201      | 201       | 403         | 403           | 403              | 403       | 201      |
+| POST /v2/api_keys              | as a main key of another organisation    | 201      | 403       | 403         | 403           | 403              | 403       | 403      |
+
+| POST /v2/api_keys/find         | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| POST /v2/api_keys/find         | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/find         | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/find         | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/find         | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/find         | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+
+| GET /v2/api_keys/{id}          | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/api_keys/{id}          | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| GET /v2/api_keys/{id}          | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| GET /v2/api_keys/{id}          | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| GET /v2/api_keys/{id}          | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| GET /v2/api_keys/{id}          | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+
+| PUT /v2/api_keys/{id}          | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| PUT /v2/api_keys/{id}          | another's personal key                   | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
+| PUT /v2/api_keys/{id}          | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| PUT /v2/api_keys/{id}          | another organisation's personal key      | 403      | 404       | 404         | 404           | 404              | 403       | 404      |
+| PUT /v2/api_keys/{id}          | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| PUT /v2/api_keys/{id}          | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
+| POST /v2/api_keys/revoke/{id}  | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/revoke/{id}  | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/revoke/{id}  | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/revoke/{id}  | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/revoke/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/revoke/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
+| GET /v2/user/me                |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/user/search            |                                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| GET /v2/user/search            | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+
+| POST /v2/user                  | a PROVIDER                               | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+| POST /v2/user                  | an ORG_ADMIN                             | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user                  | an ORG_MANAGER                           | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user                  | a GROUP_MANAGER                          | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user                  | a BUSINESS_MANAGER                       | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user                  | a PUBLISHER                              | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user                  | a PUBLISHER of another organisation      | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+
+| GET /v2/user/{id}              | who calls                                | 200      | 200       | 200         | 200           | 200              | 403       | 404      |
+| GET /v2/user/{id}              | another PROVIDER                         | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| GET /v2/user/{id}              | another ORG_ADMIN                        | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| GET /v2/user/{id}              | the user of main keys                    | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+| GET /v2/user/{id}              | a user of another organisation           | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| GET /v2/user/{id}              | a user that does not exist               | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
+| POST /v2/user/{id}             | who calls                                | 200      | 200       | 403         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}             | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}             | another ORG_ADMIN                        | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}             | another ORG_MANAGER                      | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}             | another GROUP_MANAGER                    | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}             | another BUSINESS_MANAGER                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}             | another PUBLISHER                        | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}             | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}             | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}             | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+
+| DELETE /v2/user/{id}           | who calls                                | 400      | 400       | 400         | 403           | 403              | 403       | 404      |
+| DELETE /v2/user/{id}           | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| DELETE /v2/user/{id}           | another ORG_ADMIN                        | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| DELETE /v2/user/{id}           | another ORG_MANAGER                      | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| DELETE /v2/user/{id}           | another GROUP_MANAGER                    | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| DELETE /v2/user/{id}           | another BUSINESS_MANAGER                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| DELETE /v2/user/{id}           | another PUBLISHER                        | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| DELETE /v2/user/{id}           | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+| DELETE /v2/user/{id}           | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| DELETE /v2/user/{id}           | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+
+| POST /v2/org                   |                                          | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+| GET /v2/org/search             |                                          | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+| GET /v2/org/{id}               | own organisation                         | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/org/{id}               | another organisation                     | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| GET /v2/org/{id}               | an organisation that does not exist      | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+`;
+
+/** A caller of the table, and the organisation that it is in. */
+interface Caller {
+  key: string;
+  userId: string;
+  orgId: number;
+}
+
+/** What a call is made on: what fills its path, its query, and what its body says. */
+interface Subject {
+  id?: number | string;
+  query?: string;
+  apiKey?: string;
+  fields?: Record<string, unknown>;
+}
+
+let keys: RoleKeys;
+let deploymentId: number;
+let elsewhere: number;
+const callers = new Map<string, Caller>();
+
+beforeAll(async () => {
+  keys = await deploy();
+  const { org_id: orgId } = await readCurrent(keys.ORG_ADMIN);
+  const mainKey = (await createKey(keys.ORG_ADMIN, { user_type: 'bot' })).api_key;
+  for (const [name, key] of Object.entries({ ...keys, 'main key': mainKey })) {
+    const { user_id, org_id } = await readCurrent(key);
+    callers.set(name, { key, userId: user_id, orgId: org_id });
+  }
+  deploymentId = (await readCurrent(keys.PROVIDER)).org_id;
+  elsewhere = await createOrganisation(keys.PROVIDER);
+  // In each organisation an administrator who stays, so that others can go.
+  for (const org of [deploymentId, orgId, elsewhere]) await personOf(org, 'ORG_ADMIN');
+});
+
+const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
+  '': async () => ({}),
+  'of another organisation': async () => ({ query: `?org_id=${elsewhere}` }),
+
+  'for who calls': async () => ({}),
+  'for another PROVIDER': async () => ({ fields: { user_id: await personOf(deploymentId, 'PROVIDER') } }),
+  'for another ORG_ADMIN': async ({ orgId }) => ({ fields: { user_id: await personOf(orgId, 'ORG_ADMIN') } }),
+  'for another PUBLISHER': async ({ orgId }) => ({ fields: { user_id: await personOf(orgId, 'PUBLISHER') } }),
+  'for a user of another organisation': async () => ({ fields: { user_id: await personOf(elsewhere, 'PUBLISHER') } }),
+  'as a main key': async () => ({ fields: { user_type: 'bot' } }),
+  'as a main key of another organisation': async () => ({ fields: { user_type: 'bot', org_id: elsewhere } }),
+
+  'own key': ({ userId, orgId, key }) => (key === callers.get('main key')?.key ? mainKeyOf(orgId) : keyOf(userId)),
+  "another's personal key": async ({ orgId }) => keyOf(await personOf(orgId, 'PUBLISHER')),
+  'main key': ({ orgId }) => mainKeyOf(orgId),
+  "another organisation's personal key": async () => keyOf(await personOf(elsewhere, 'PUBLISHER')),
+  "another organisation's main key": () => mainKeyOf(elsewhere),
+  'key that does not exist': async () => ({ id: 2 ** 40, apiKey: generateApiKey('lk') }),
+
+  'a PROVIDER': async () => ({ fields: { role: 'PROVIDER' } }),
+  'an ORG_ADMIN': async () => ({ fields: { role: 'ORG_ADMIN' } }),
+  'an ORG_MANAGER': async () => ({ fields: { role: 'ORG_MANAGER' } }),
+  'a GROUP_MANAGER': async () => ({ fields: { role: 'GROUP_MANAGER' } }),
+  'a BUSINESS_MANAGER': async () => ({ fields: { role: 'BUSINESS_MANAGER' } }),
+  'a PUBLISHER': async () => ({ fields: { role: 'PUBLISHER' } }),
+  'a PUBLISHER of another organisation': async () => ({ fields: { role: 'PUBLISHER', org_id: elsewhere } }),
+
+  'who calls': async ({ userId }) => ({ id: userId }),
+  'another PROVIDER': async () => ({ id: await personOf(deploymentId, 'PROVIDER') }),
+  'another ORG_ADMIN': async ({ orgId }) => ({ id: await personOf(orgId, 'ORG_ADMIN') }),
+  'another ORG_MANAGER': async ({ orgId }) => ({ id: await personOf(orgId, 'ORG_MANAGER') }),
+  'another GROUP_MANAGER': async ({ orgId }) => ({ id: await personOf(orgId, 'GROUP_MANAGER') }),
+  'another BUSINESS_MANAGER': async ({ orgId }) => ({ id: await personOf(orgId, 'BUSINESS_MANAGER') }),
+  'another PUBLISHER': async ({ orgId }) => ({ id: await personOf(orgId, 'PUBLISHER') }),
+  'the user of main keys': async ({ orgId }) => ({ id: (await createMainKey(orgId)).user_id }),
+  'a user of another organisation': async () => ({ id: await personOf(elsewhere, 'PUBLISHER') }),
+  'a user that does not exist': async () => ({ id: '0123456789abcdef01234567' }),
+
+  'own organisation': async ({ orgId }) => ({ id: orgId }),
+  'another organisation': async () => ({ id: elsewhere }),
+  'an organisation that does not exist': async () => ({ id: 2 ** 40 }),
+};
+
+const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
+  'POST /v2/api_keys': ({ fields }) => ({ label: 'a key', ...fields }),
+  'POST /v2/api_keys/find': ({ apiKey }) => ({ api_key: apiKey }),
+  'PUT /v2/api_keys/{id}': () => ({ label: 'renamed' }),
+  'POST /v2/user': ({ fields }) => newUser(fields),
+  'POST /v2/user/{id}': () => ({ first_name: 'Renamed' }),
+  'POST /v2/org': () => ({ name: 'An organisation' }),
+};
+
+const CODES: Record<number, string> = { 400: 'INVALID_REQUEST', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND' };
+
+test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call: route, on, caller, status }) => {
+  const by = callers.get(caller);
+  const makeSubject = SUBJECTS[on];
+  if (by === undefined || makeSubject === undefined) throw new Error(`The table speaks of no one: ${caller}, ${on}`);
+  const subject = await makeSubject(by);
+  const body = BODIES[route]?.(subject);
+  const before = await countRows();
+
+  const path = route.replace('{id}', String(subject.id)) + (subject.query ?? '');
+  const answer = await call(by.key, path, body === undefined ? {} : { body });
+
+  expect({ status: answer.status, code: answer.body.code }).toEqual({ status, code: CODES[status] });
+  // A refused call leaves nothing behind, and that includes a trace that it was done.
+  if (status >= 400) expect(await countRows()).toEqual(before);
+});
+
+test('the table has every call that there is', () => {
+  const calls = createApp(compose).routes.filter(({ method }) => method !== 'ALL');
+  const paths = calls.map(({ method, path }) => `${method} ${path.replace(/:[a-z]+/g, '{id}')}`);
+  expect(new Set(readRoleTable(TABLE).map((row) => row.call))).toEqual(new Set(paths));
+});
+
+function personOf(orgId: number, role: Role): Promise<string> {
+  return createUser(keys.PROVIDER, { role, org_id: orgId });
+}
+
+async function keyOf(userId: string): Promise<Subject> {
+  const { id, api_key } = await createKey(keys.PROVIDER, { user_id: userId });
+  return { id, apiKey: api_key };
+}
+
+function createMainKey(orgId: number) {
+  return createKey(keys.PROVIDER, { user_type: 'bot', org_id: orgId });
+}
+
+async function mainKeyOf(orgId: number): Promise<Subject> {
+  const { id, api_key } = await createMainKey(orgId);
+  return { id, apiKey: api_key };
+}

@@ -1,0 +1,28 @@
+/** The fields of the key object, in the contract's order. */
+export const KEY_FIELDS = [
+  'id',
+  'label',
+  'description',
+  'user_id',
+  'user_name',
+  'user_role',
+  'user_type',
+  'disabled',
+  'expiration_date',
+  'last_used_at',
+  'created_by',
+  'created_by_name',
+  'created_at',
+  'revoked_by',
+  'revoked_by_name',
+  'revoked_at',
+  'ip_whitelist',
+  'has_restricted_permissions',
+  'permissions',
+  'org_id',
+  'key_hint',
+  'status',
+];
+
+/** `2019-08-22 11:46:38.914467+00` */
+export const TIMESTAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00$/;

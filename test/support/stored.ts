@@ -1,0 +1,61 @@
+import { env } from 'cloudflare:workers';
+import { expect } from 'vitest';
+
+/*
+ * What lies in D1 and KV, seen and changed past the API: for what no call can bring about (a key whose date has come)
+ * and for what no call shows (that nothing was written).
+ */
+
+const TABLES = ['organisations', 'users', 'api_keys', 'api_key_secrets', 'key_changes', 'audit_events'] as const;
+
+/** How many rows each table has. */
+export async function countRows(): Promise<Record<string, unknown>> {
+  const [counts = {}] = await readRows(
+    `SELECT ${TABLES.map((table) => `(SELECT count(*) FROM ${table}) AS ${table}`).join(', ')}`,
+  );
+  return counts;
+}
+
+/**
+ * Writes to D1 behind the service's back, and empties KV so that no record speaks of how it was. What an isolate holds
+ * in memory stays: change a key before it is first used.
+ */
+export async function alter(sql: string, ...parameters: (string | number | null)[]): Promise<void> {
+  const { meta } = await env.DB.prepare(sql)
+    .bind(...parameters)
+    .run();
+  if (meta.changes === 0) throw new Error(`No row was changed: ${sql}`);
+  const { keys } = await env.KEY_CACHE.list();
+  for (const { name } of keys) await env.KEY_CACHE.delete(name);
+}
+
+export async function readRows(sql: string, ...parameters: (string | number)[]): Promise<Record<string, unknown>[]> {
+  const { results } = await env.DB.prepare(sql)
+    .bind(...parameters)
+    .all();
+  return results;
+}
+
+/** Every table of the database, whatever tables there are, row by row. */
+export async function dumpDatabase(): Promise<Record<string, unknown[]>> {
+  const tables = await readRows(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
+  );
+  const names = tables.map(({ name }) => String(name));
+  const answers = await env.DB.batch(names.map((name) => env.DB.prepare(`SELECT * FROM "${name}"`)));
+  return Object.fromEntries(names.map((name, index) => [name, answers[index]?.results ?? []]));
+}
+
+/** Does something that must leave no trace in the database. */
+export async function writingNothing<Result>(act: () => Promise<Result>): Promise<Result> {
+  const before = await dumpDatabase();
+  const result = await act();
+  expect(await dumpDatabase()).toEqual(before);
+  return result;
+}
+
+/** Every entry of KV: name, value and metadata. */
+export async function dumpCache(): Promise<{ name: string; value: string | null; metadata: unknown }[]> {
+  const { keys } = await env.KEY_CACHE.list();
+  return Promise.all(keys.map(async ({ name }) => ({ name, ...(await env.KEY_CACHE.getWithMetadata(name)) })));
+}
