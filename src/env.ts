@@ -10,11 +10,24 @@ const settingsSchema = z.object({
   KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
   /** `off` lifts the limit of calls that an organisation may make a minute: for load tests. */
   RATE_LIMIT: z.enum(['on', 'off']),
+  /** No verdict rests on anything older than this, in any location; 0: D1's primary is asked at each call. */
+  MAX_STALENESS_SECONDS: seconds(3600),
+  /** How often an isolate in use asks the change feed, in the background; never less often than half the bound. */
+  FEED_POLL_SECONDS: seconds(3600),
+  /** What the bound becomes while D1 is out of reach. */
+  OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
 });
+
+function seconds(most: number) {
+  return z.coerce.number().min(0).max(most);
+}
 
 export interface Settings {
   keyPrefix: string;
   organisationRateLimit: boolean;
+  maxStalenessMs: number;
+  pollIntervalMs: number;
+  outageGraceMs: number;
 }
 
 /** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
@@ -24,9 +37,13 @@ export function parseSettings(variables: unknown): Settings {
     const wrong = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
     throw new Error(`Settings in wrangler.toml: ${wrong.join('; ')}`);
   }
+  const { data } = result;
   return {
-    keyPrefix: result.data.KEY_PREFIX,
-    organisationRateLimit: result.data.RATE_LIMIT === 'on',
+    keyPrefix: data.KEY_PREFIX,
+    organisationRateLimit: data.RATE_LIMIT === 'on',
+    maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
+    pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
+    outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
   };
 }
 

@@ -14,11 +14,9 @@ export type Decision = { allowed: true; permissions: PermissionName[] } | { allo
 /**
  * Whether a call with this key is allowed. Pure: no I/O and no clock. Everything a key can be refused for is decided
  * here, in the order of the contract, so that HTTP, RPC and console cannot disagree.
- * @param record what is known of the key; null: there is none
  * @param now unix milliseconds, read after the last await before this
  */
-export function decideAccess(record: KeyRecord | null, call: Call, now: number): Decision {
-  if (record === null) return { allowed: false, code: 'UNKNOWN_KEY' };
+export function decideAccess(record: KeyRecord, call: Call, now: number): Decision {
   if (record.revoked || (record.retiresAt !== null && now >= record.retiresAt)) {
     return { allowed: false, code: 'REVOKED' };
   }

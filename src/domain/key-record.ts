@@ -7,16 +7,13 @@ export interface KeyRecord extends VerificationRecord {
   allowlist: Allowlist;
   /** Unix milliseconds; null: never. */
   expiresAt: number | null;
-  /** When this was read, in unix milliseconds. */
-  readAt: number;
 }
 
 /** @throws when the stored allowlist cannot be read: a list that means nothing must not let anyone in. */
-export function compileKeyRecord(stored: VerificationRecord, readAt: number): KeyRecord {
+export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
   return {
     ...stored,
     allowlist: compileAllowlist(stored.ipWhitelist),
     expiresAt: stored.expirationDate === null ? null : expiryMoment(stored.expirationDate),
-    readAt,
   };
 }

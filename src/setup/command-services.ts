@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
+import { newIsolate } from '../domain/isolate.ts';
 import { openKeyring } from '../domain/keyring.ts';
 import type { Services } from '../domain/services.ts';
 import { parseSettings } from '../env.ts';
 import { openDatabase } from '../storage/database.ts';
-import { HeardChanges } from '../storage/heard-changes.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
-import { RecordMemory } from '../storage/record-memory.ts';
+import { openVerificationSource } from '../storage/verification-source.ts';
 import { ensureLocalSecrets, locateLocalState } from './local-state.ts';
 import { runWrangler } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
@@ -36,14 +36,17 @@ export async function composeForCommand({ remote, persistTo }: Target): Promise<
     throw new Error('Set MASTER_KEYS in the environment to what the deployment has as its secret of that name.');
   }
   const keyring = await openKeyring(masterKeys);
+  const database = new WranglerD1(where);
   return {
     settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
-    db: openDatabase(new WranglerD1(where)),
+    db: openDatabase(database),
     cache: NO_RECORD_CACHE,
-    heard: new HeardChanges(),
-    memory: new RecordMemory(),
+    ...newIsolate(),
+    source: openVerificationSource(database),
+    mayMiss: async () => true,
     keyring: async () => keyring,
     now: Date.now,
+    after: () => () => {},
     defer: () => {},
   };
 }

@@ -81,7 +81,7 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
   const [key] = rows;
   if (!applied || key === undefined) return null;
   // This isolate knows at once; the others hear of it through the feed.
-  stores.heard.note(key.id, key.head);
+  stores.heard.note({ epoch: key.epoch, seq: key.head, id: key.id });
   for (const row of rows) stores.defer(stores.cache.write(row.hash, toVerificationRecord(row)));
   return key;
 }
@@ -99,11 +99,11 @@ export async function commitUserChange(stores: Stores, change: UserChange): Prom
     change,
     [appendToFeed(db, { apiKeyId: NONE, userId }, change.now), advanceHead(db)],
     { orgId: sql`${change.orgId}`, apiKeyId: NONE, userId },
-    db.select({ head: feedState.head }).from(feedState),
+    db.select({ epoch: feedState.epoch, head: feedState.head }).from(feedState),
   );
   const [feed] = rows;
   if (!applied || feed === undefined) return false;
-  stores.heard.note(change.userId, feed.head);
+  stores.heard.note({ epoch: feed.epoch, seq: feed.head, id: change.userId });
   return true;
 }
 

@@ -261,3 +261,45 @@ export function dropSealedSecretsOfRevoked(db: Database, keyId: number): Stateme
     WHERE key_id = ${keyId} AND (SELECT revoked_at FROM api_keys WHERE id = ${keyId}) IS NOT NULL`,
   );
 }
+
+/**
+ * The statements that put a new secret in place of the one in use, which then works until `overlapEndsAt` (unix
+ * milliseconds): if the key is still as it was when this was judged. The one that is replaced loses its sealed form.
+ */
+export function replaceSecret(
+  db: Database,
+  key: KeyRow,
+  secret: { hash: string; sealed: string; hint: string; hintFolded: string; createdAt: number },
+  overlapEndsAt: number,
+): { rows: Statement[]; after: Statement[] } {
+  return {
+    rows: [
+      db
+        .update(apiKeys)
+        .set({ hint: secret.hint, hintFolded: secret.hintFolded, revision: key.revision + 1 })
+        .where(and(eq(apiKeys.id, key.id), eq(apiKeys.revision, key.revision), isNull(apiKeys.revokedAt))),
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: overlapEndsAt, sealed: null })
+        .where(and(eq(apiKeySecrets.keyId, key.id), isNull(apiKeySecrets.retiresAt), sql`changes() = 1`)),
+      statement(
+        db,
+        sql`
+    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
+    SELECT ${secret.hash}, ${key.id}, ${secret.sealed}, ${secret.createdAt} WHERE changes() = 1`,
+      ),
+    ],
+    // The overlap of an earlier rotation ends with this one: of two secrets at most, one is the one in use.
+    after: [
+      statement(
+        db,
+        sql`
+    UPDATE api_key_secrets SET retires_at = ${secret.createdAt}
+    WHERE key_id = ${key.id} AND retires_at > ${secret.createdAt}
+      AND EXISTS (SELECT 1 FROM api_key_secrets WHERE hash = ${secret.hash})
+      AND hash <> (
+        SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NOT NULL ORDER BY rowid DESC LIMIT 1)`,
+      ),
+    ],
+  };
+}
