@@ -1,31 +1,54 @@
-import { newIsolate } from './domain/isolate.ts';
+import { type Isolate, newIsolate } from './domain/isolate.ts';
 import { type Keyring, openKeyring } from './domain/keyring.ts';
 import type { Services } from './domain/services.ts';
-import { readSettings } from './env.ts';
+import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { openDatabase } from './storage/database.ts';
 import { openRecordCache } from './storage/record-cache.ts';
 import { openVerificationSource } from './storage/verification-source.ts';
 
-const isolate = newIsolate();
+const thisIsolate = newIsolate();
 
 /** Puts together what one event works with. */
-export function compose(env: Env, context: Pick<ExecutionContext, 'waitUntil'>): Services {
+export function compose(
+  env: Env,
+  context: Pick<ExecutionContext, 'waitUntil'>,
+  isolate: Isolate = thisIsolate,
+): Services {
   return {
     ...isolate,
-    settings: readSettings(env),
+    ...composeOnce(env),
+    defer: (work) => context.waitUntil(work.catch((error: unknown) => logFailure('deferred work failed', error))),
+  };
+}
+
+type ServicesOfEnv = Omit<Services, keyof Isolate | 'defer'>;
+
+const composed = new WeakMap<Env, ServicesOfEnv>();
+
+/** All that does not depend on the event: made once, because a verification costs little more than making it. */
+function composeOnce(env: Env): ServicesOfEnv {
+  const known = composed.get(env);
+  if (known !== undefined) return known;
+  let keyring: Keyring | null = null;
+  const services: ServicesOfEnv = {
+    settings: parseSettings(env),
     db: openDatabase(env.DB),
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),
     mayMiss: (payer) => mayMiss(env, payer),
-    keyring: () => readKeyring(env),
+    keyring: async () => {
+      keyring ??= await readKeyring(env);
+      return keyring;
+    },
     now: Date.now,
     after: (milliseconds, callBack) => {
       const timer = setTimeout(callBack, milliseconds);
       return () => clearTimeout(timer);
     },
-    defer: (work) => context.waitUntil(work.catch((error: unknown) => logFailure('deferred work failed', error))),
   };
+  composed.set(env, services);
+  return services;
 }
 
 /** The payer's own budget first, so that one who has spent it does not use up everyone's. */
@@ -40,15 +63,9 @@ async function mayMiss(env: Env, payer: string): Promise<boolean> {
   }
 }
 
-const keyrings = new WeakMap<Env, Keyring>();
-
 async function readKeyring(env: Env): Promise<Keyring | null> {
-  const known = keyrings.get(env);
-  if (known !== undefined) return known;
   try {
-    const keyring = await openKeyring(env.MASTER_KEYS ?? '');
-    keyrings.set(env, keyring);
-    return keyring;
+    return await openKeyring(env.MASTER_KEYS ?? '');
   } catch (error) {
     logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS', error);
     return null;

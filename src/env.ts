@@ -10,6 +10,8 @@ const settingsSchema = z.object({
   KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
   /** `off` lifts the limit of calls that an organisation may make a minute: for load tests. */
   RATE_LIMIT: z.enum(['on', 'off']),
+  /** Which requests are written to the log. */
+  REQUEST_LOG: z.enum(['errors', 'all']),
   /** No verdict rests on anything older than this, in any location; 0: D1's primary is asked at each call. */
   MAX_STALENESS_SECONDS: seconds(3600),
   /** How often an isolate in use asks the change feed, in the background; never less often than half the bound. */
@@ -25,6 +27,7 @@ function seconds(most: number) {
 export interface Settings {
   keyPrefix: string;
   organisationRateLimit: boolean;
+  requestLog: 'errors' | 'all';
   maxStalenessMs: number;
   pollIntervalMs: number;
   outageGraceMs: number;
@@ -41,17 +44,9 @@ export function parseSettings(variables: unknown): Settings {
   return {
     keyPrefix: data.KEY_PREFIX,
     organisationRateLimit: data.RATE_LIMIT === 'on',
+    requestLog: data.REQUEST_LOG,
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
     outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
   };
-}
-
-const settingsOf = new WeakMap<Env, Settings>();
-
-/** The settings of an `Env`, parsed when it is first seen. */
-export function readSettings(env: Env): Settings {
-  const settings = settingsOf.get(env) ?? parseSettings(env);
-  settingsOf.set(env, settings);
-  return settings;
 }

@@ -1,7 +1,7 @@
 import { allows } from './allowlist.ts';
 import type { KeyDenialCode } from './denial.ts';
 import type { KeyRecord } from './key-record.ts';
-import { effectivePermissions, type PermissionName } from './permissions.ts';
+import type { PermissionName } from './permissions.ts';
 
 /** What a call brings: where it comes from, and which permissions it needs. */
 export interface Call {
@@ -9,7 +9,7 @@ export interface Call {
   needs: readonly PermissionName[];
 }
 
-export type Decision = { allowed: true; permissions: PermissionName[] } | { allowed: false; code: KeyDenialCode };
+export type Decision = { allowed: true } | { allowed: false; code: KeyDenialCode };
 
 /**
  * Whether a call with this key is allowed. Pure: no I/O and no clock. Everything a key can be refused for is decided
@@ -23,7 +23,8 @@ export function decideAccess(record: KeyRecord, call: Call, now: number): Decisi
   if (record.userDisabled) return { allowed: false, code: 'USER_DISABLED' };
   if (record.expiresAt !== null && now >= record.expiresAt) return { allowed: false, code: 'EXPIRED' };
   if (!allows(record.allowlist, call.clientIp)) return { allowed: false, code: 'IP_NOT_ALLOWED' };
-  const permissions = effectivePermissions(record, record.userRole);
-  if (!call.needs.every((name) => permissions.includes(name))) return { allowed: false, code: 'PERMISSION_DENIED' };
-  return { allowed: true, permissions };
+  if (!call.needs.every((name) => record.verified.permissions.includes(name))) {
+    return { allowed: false, code: 'PERMISSION_DENIED' };
+  }
+  return { allowed: true };
 }

@@ -21,7 +21,7 @@ export async function keepUp(services: Services): Promise<number> {
   const { heard, polls, settings } = services;
   const now = services.now();
   if (heard.isRecent(now, settings.maxStalenessMs)) {
-    if (now - polls.startedAt >= settings.pollIntervalMs) services.defer(poll(services));
+    pollIfDue(services, now);
     return settings.maxStalenessMs;
   }
   // Each call waits for a poll of its own: one that another request made may never settle once that request has ended.
@@ -33,6 +33,11 @@ export async function keepUp(services: Services): Promise<number> {
     polls.failedAt = services.now();
   }
   return Math.max(settings.outageGraceMs, settings.maxStalenessMs);
+}
+
+/** Asks the feed in the background, when it has not been asked for a while. */
+export function pollIfDue(services: Services, now: number): void {
+  if (now - services.polls.startedAt >= services.settings.pollIntervalMs) services.defer(poll(services));
 }
 
 /** @returns whether the feed answered */

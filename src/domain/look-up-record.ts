@@ -1,6 +1,6 @@
 import { logFailure } from '../log.ts';
 import type { VerificationRecord } from '../storage/verification-record.ts';
-import { keepUp } from './follow-feed.ts';
+import { keepUp, pollIfDue } from './follow-feed.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
 import type { Services } from './services.ts';
 import { withinBudget } from './within-budget.ts';
@@ -26,7 +26,18 @@ export type LookUp =
   | { outcome: 'unavailable' };
 
 /**
- * Finds what is known of a secret.
+ * What memory has of a secret, if it may be used at `now`; null otherwise. This is what nearly every call comes to, so
+ * it waits for nothing.
+ */
+export function recallRecord(services: Services, hash: string, now: number): KeyRecord | null {
+  const held = services.memory.records.get(hash);
+  if (held === undefined || !services.heard.isUsable(held, now, services.settings.maxStalenessMs)) return null;
+  pollIfDue(services, now);
+  return held;
+}
+
+/**
+ * Finds what is known of a secret, wherever that takes.
  * @param hash its SHA-256, in hex
  * @param mayMiss asked before D1 is, for a key that is in no cache
  */

@@ -1,24 +1,9 @@
 import { hashApiKey, isWellFormedApiKey } from './api-key-format.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { DenialCode } from './denial.ts';
-import type { KeyRecord } from './key-record.ts';
-import { lookUpRecord } from './look-up-record.ts';
-import type { PermissionName } from './permissions.ts';
-import type { Role, UserType } from './roles.ts';
+import type { KeyRecord, VerifiedKey } from './key-record.ts';
+import { lookUpRecord, recallRecord } from './look-up-record.ts';
 import type { Services } from './services.ts';
-
-/** A key that was allowed a call, and what it may do. */
-export interface VerifiedKey {
-  id: number;
-  label: string;
-  orgId: number;
-  userId: string;
-  userRole: Role;
-  userType: UserType;
-  expirationDate: string | null;
-  ipWhitelist: readonly string[];
-  permissions: readonly PermissionName[];
-}
 
 /** `keyId` names the key that was refused, where there is one. */
 export type Verdict = { allowed: true; key: VerifiedKey } | { allowed: false; code: DenialCode; keyId: number | null };
@@ -43,6 +28,9 @@ export async function verifyKey(
 
 /** The same for a key that is known by its hash only. */
 export async function verifyHash(services: Services, hash: string, call: Call, payer: string): Promise<Verdict> {
+  const now = services.now();
+  const held = recallRecord(services, hash, now);
+  if (held !== null) return decide(held, call, now);
   const found = await lookUpRecord(services, hash, () => services.mayMiss(payer));
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
   switch (found.outcome) {
@@ -60,18 +48,5 @@ export async function verifyHash(services: Services, hash: string, call: Call, p
 function decide(record: KeyRecord, call: Call, now: number): Verdict {
   const decision = decideAccess(record, call, now);
   if (!decision.allowed) return { allowed: false, code: decision.code, keyId: record.keyId };
-  return {
-    allowed: true,
-    key: {
-      id: record.keyId,
-      label: record.label,
-      orgId: record.orgId,
-      userId: record.userId,
-      userRole: record.userRole,
-      userType: record.userType,
-      expirationDate: record.expirationDate,
-      ipWhitelist: record.ipWhitelist,
-      permissions: decision.permissions,
-    },
-  };
+  return { allowed: true, key: record.verified };
 }

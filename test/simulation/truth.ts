@@ -68,7 +68,7 @@ export class Truth {
 export function outcomeOf(record: KeyRecord | null, call: Call, now: number): string {
   if (record === null) return 'UNKNOWN_KEY';
   const decision = decideAccess(record, call, now);
-  return decision.allowed ? `VALID ${record.label} ${decision.permissions.join(' ')}` : decision.code;
+  return decision.allowed ? `VALID ${record.label} ${record.verified.permissions.join(' ')}` : decision.code;
 }
 
 const QUERY = `

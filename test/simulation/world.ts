@@ -458,6 +458,7 @@ class World {
       settings: {
         keyPrefix: 'lk',
         organisationRateLimit: false,
+        requestLog: 'errors',
         maxStalenessMs: BOUND,
         pollIntervalMs: 10_000,
         outageGraceMs: GRACE,
