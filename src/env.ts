@@ -18,6 +18,8 @@ const settingsSchema = z.object({
   FEED_POLL_SECONDS: seconds(3600),
   /** What the bound becomes while D1 is out of reach. */
   OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
+  /** How long the audit log keeps an event. */
+  AUDIT_KEEP_DAYS: z.coerce.number().min(1).max(36_500),
 });
 
 function seconds(most: number) {
@@ -31,6 +33,7 @@ export interface Settings {
   maxStalenessMs: number;
   pollIntervalMs: number;
   outageGraceMs: number;
+  auditKeepMs: number;
 }
 
 /** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
@@ -48,5 +51,6 @@ export function parseSettings(variables: unknown): Settings {
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
     outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
+    auditKeepMs: data.AUDIT_KEEP_DAYS * 24 * 60 * 60 * 1000,
   };
 }

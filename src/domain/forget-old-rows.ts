@@ -1,3 +1,4 @@
+import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
 import type { Services } from './services.ts';
 
@@ -8,6 +9,6 @@ import type { Services } from './services.ts';
 const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
 
 /** Forgets what is kept no longer. Run by the cron trigger, and harmless at any time. */
-export async function forgetOldRows(services: Pick<Services, 'db' | 'now'>): Promise<void> {
-  await services.db.batch([pruneFeed(services.db, services.now() - FEED_KEEP_MS)]);
+export async function forgetOldRows({ db, now, settings }: Pick<Services, 'db' | 'now' | 'settings'>): Promise<void> {
+  await db.batch([pruneFeed(db, now() - FEED_KEEP_MS), pruneAuditLog(db, now() - settings.auditKeepMs)]);
 }

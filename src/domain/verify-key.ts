@@ -27,10 +27,13 @@ export async function verifyKey(
 }
 
 /** The same for a key that is known by its hash only. */
-export async function verifyHash(services: Services, hash: string, call: Call, payer: string): Promise<Verdict> {
+export function verifyHash(services: Services, hash: string, call: Call, payer: string): Verdict | Promise<Verdict> {
   const now = services.now();
   const held = recallRecord(services, hash, now);
-  if (held !== null) return decide(held, call, now);
+  return held !== null ? decide(held, call, now) : lookUpAndDecide(services, hash, call, payer);
+}
+
+async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: string): Promise<Verdict> {
   const found = await lookUpRecord(services, hash, () => services.mayMiss(payer));
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
   switch (found.outcome) {

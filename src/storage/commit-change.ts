@@ -122,7 +122,33 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
   return applied ? (rows[0]?.id ?? null) : null;
 }
 
+/** What is to be on record although nothing changed: that someone saw a secret, or tried what it may not do. */
+export interface Occurrence {
+  orgId: number | SQL<number>;
+  apiKeyId: number | null;
+  userId: string | null;
+  audit: Change['audit'];
+  actor: Actor;
+  /** Unix milliseconds. */
+  now: number;
+}
+
+/** Puts something on record. When this returns, it is there; when it cannot be written down, it throws. */
+export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<void> {
+  const { orgId, apiKeyId, userId } = occurrence;
+  await db.batch([
+    appendAuditEvent(
+      db,
+      occurrence,
+      { orgId: sql`${orgId}`, apiKeyId: sql`${apiKeyId}`, userId: sql`${userId}` },
+      ALWAYS,
+    ),
+  ]);
+}
+
 const NONE = sql<null>`NULL`;
+const ALWAYS = sql`1`;
+const IF_THE_STATEMENT_BEFORE_MET_ITS_ROW = sql`changes() = 1`;
 
 async function commit<Row>(
   db: Database,
@@ -166,6 +192,7 @@ function appendAuditEvent(
   db: Database,
   { audit, actor, now }: Pick<Change, 'audit' | 'actor' | 'now'>,
   subject: AuditSubject,
+  condition: SQL = IF_THE_STATEMENT_BEFORE_MET_ITS_ROW,
 ): Statement {
   const by = 'operator' in actor ? { userId: null, apiKeyId: null, clientIp: null } : actor;
   return statement(
@@ -177,6 +204,6 @@ function appendAuditEvent(
     SELECT
       ${subject.orgId}, ${now}, ${audit.action}, ${by.userId}, ${nameOfActor(actor)}, ${by.apiKeyId}, ${by.clientIp},
       ${subject.apiKeyId}, ${subject.userId}, ${JSON.stringify(audit.changes)}
-    WHERE changes() = 1`,
+    WHERE ${condition}`,
   );
 }

@@ -169,6 +169,67 @@ function statusCondition(status: KeyStatus, today: string): SQL | undefined {
   }
 }
 
+/** The secret that a key has in use; null when there is no such key. */
+export async function readSecretInUse(
+  db: Database,
+  keyId: number,
+): Promise<{ hash: string; sealed: string | null } | null> {
+  const [row] = await db
+    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
+    .limit(1);
+  return row ?? null;
+}
+
+export interface SealedSecret {
+  hash: string;
+  keyId: number;
+  sealed: string;
+}
+
+/**
+ * Sealed secrets whose sealed form does not begin so, in the order of their hashes, and how many there are in all.
+ * @param after the hash to go on after; empty: from the first
+ */
+export async function readSecretsSealedOtherwise(
+  db: Database,
+  prefix: string,
+  after: string,
+  limit: number,
+): Promise<SealedSecret[]> {
+  const rows = await db
+    .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(gt(apiKeySecrets.hash, after), isSealedOtherwise(prefix)))
+    .orderBy(apiKeySecrets.hash)
+    .limit(limit);
+  return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
+}
+
+export async function countSecretsSealedOtherwise(db: Database, prefix: string): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(apiKeySecrets).where(isSealedOtherwise(prefix));
+  return row?.count ?? 0;
+}
+
+function isSealedOtherwise(prefix: string): SQL | undefined {
+  return and(isNotNull(apiKeySecrets.sealed), sql`substr(${apiKeySecrets.sealed}, 1, ${prefix.length}) <> ${prefix}`);
+}
+
+/** Puts new sealed forms in place of others, where those are still there: one rotated out meanwhile has none. */
+export function replaceSealedForms(
+  db: Database,
+  forms: readonly { hash: string; from: string; to: string }[],
+): Statement {
+  return statement(
+    db,
+    sql`
+    UPDATE api_key_secrets SET sealed = form.value ->> '$.to'
+    FROM json_each(${JSON.stringify(forms)}) AS form
+    WHERE hash = form.value ->> '$.hash' AND sealed = form.value ->> '$.from'`,
+  );
+}
+
 export interface NewKey {
   userId: string | SQL;
   label: string;

@@ -462,6 +462,7 @@ class World {
         maxStalenessMs: BOUND,
         pollIntervalMs: 10_000,
         outageGraceMs: GRACE,
+        auditKeepMs: Number.POSITIVE_INFINITY,
       },
       db: openDatabase(d1),
       source: {
