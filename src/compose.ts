@@ -1,40 +1,71 @@
-import type { KeyRecord } from './domain/key-record.ts';
+import { type Isolate, newIsolate } from './domain/isolate.ts';
 import { type Keyring, openKeyring } from './domain/keyring.ts';
 import type { Services } from './domain/services.ts';
-import { readSettings } from './env.ts';
+import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { openDatabase } from './storage/database.ts';
-import { HeardChanges } from './storage/heard-changes.ts';
 import { openRecordCache } from './storage/record-cache.ts';
-import { RecordMemory } from './storage/record-memory.ts';
+import { openVerificationSource } from './storage/verification-source.ts';
 
-/** What lives as long as an isolate, shared by all events that it handles. */
-const memory = new RecordMemory<KeyRecord>();
-const heard = new HeardChanges();
+const thisIsolate = newIsolate();
 
 /** Puts together what one event works with. */
-export function compose(env: Env, context: Pick<ExecutionContext, 'waitUntil'>): Services {
+export function compose(
+  env: Env,
+  context: Pick<ExecutionContext, 'waitUntil'>,
+  isolate: Isolate = thisIsolate,
+): Services {
   return {
-    settings: readSettings(env),
-    db: openDatabase(env.DB),
-    cache: openRecordCache(env.KEY_CACHE),
-    heard,
-    memory,
-    keyring: () => readKeyring(env),
-    now: Date.now,
+    ...isolate,
+    ...composeOnce(env),
     defer: (work) => context.waitUntil(work.catch((error: unknown) => logFailure('deferred work failed', error))),
   };
 }
 
-const keyrings = new WeakMap<Env, Keyring>();
+type ServicesOfEnv = Omit<Services, keyof Isolate | 'defer'>;
+
+const composed = new WeakMap<Env, ServicesOfEnv>();
+
+/** All that does not depend on the event: made once, because a verification costs little more than making it. */
+function composeOnce(env: Env): ServicesOfEnv {
+  const known = composed.get(env);
+  if (known !== undefined) return known;
+  let keyring: Keyring | null = null;
+  const services: ServicesOfEnv = {
+    settings: parseSettings(env),
+    db: openDatabase(env.DB),
+    source: openVerificationSource(env.DB),
+    cache: openRecordCache(env.KEY_CACHE),
+    mayMiss: (payer) => mayMiss(env, payer),
+    keyring: async () => {
+      keyring ??= await readKeyring(env);
+      return keyring;
+    },
+    now: Date.now,
+    after: (milliseconds, callBack) => {
+      const timer = setTimeout(callBack, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  };
+  composed.set(env, services);
+  return services;
+}
+
+/** The payer's own budget first, so that one who has spent it does not use up everyone's. */
+async function mayMiss(env: Env, payer: string): Promise<boolean> {
+  try {
+    const own = await env.MISS_RATE_LIMIT.limit({ key: payer });
+    return own.success && (await env.ALL_MISSES_RATE_LIMIT.limit({ key: 'all' })).success;
+  } catch (error) {
+    // The budget saves reads; what a look-up finds is decided all the same.
+    logFailure('the rate limit of misses gave no answer', error);
+    return true;
+  }
+}
 
 async function readKeyring(env: Env): Promise<Keyring | null> {
-  const known = keyrings.get(env);
-  if (known !== undefined) return known;
   try {
-    const keyring = await openKeyring(env.MASTER_KEYS ?? '');
-    keyrings.set(env, keyring);
-    return keyring;
+    return await openKeyring(env.MASTER_KEYS ?? '');
   } catch (error) {
     logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS', error);
     return null;

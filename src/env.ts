@@ -10,11 +10,30 @@ const settingsSchema = z.object({
   KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
   /** `off` lifts the limit of calls that an organisation may make a minute: for load tests. */
   RATE_LIMIT: z.enum(['on', 'off']),
+  /** Which requests are written to the log. */
+  REQUEST_LOG: z.enum(['errors', 'all']),
+  /** No verdict rests on anything older than this, in any location; 0: D1's primary is asked at each call. */
+  MAX_STALENESS_SECONDS: seconds(3600),
+  /** How often an isolate in use asks the change feed, in the background; never less often than half the bound. */
+  FEED_POLL_SECONDS: seconds(3600),
+  /** What the bound becomes while D1 is out of reach. */
+  OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
+  /** How long the audit log keeps an event. */
+  AUDIT_KEEP_DAYS: z.coerce.number().min(1).max(36_500),
 });
+
+function seconds(most: number) {
+  return z.coerce.number().min(0).max(most);
+}
 
 export interface Settings {
   keyPrefix: string;
   organisationRateLimit: boolean;
+  requestLog: 'errors' | 'all';
+  maxStalenessMs: number;
+  pollIntervalMs: number;
+  outageGraceMs: number;
+  auditKeepMs: number;
 }
 
 /** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
@@ -24,17 +43,14 @@ export function parseSettings(variables: unknown): Settings {
     const wrong = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
     throw new Error(`Settings in wrangler.toml: ${wrong.join('; ')}`);
   }
+  const { data } = result;
   return {
-    keyPrefix: result.data.KEY_PREFIX,
-    organisationRateLimit: result.data.RATE_LIMIT === 'on',
+    keyPrefix: data.KEY_PREFIX,
+    organisationRateLimit: data.RATE_LIMIT === 'on',
+    requestLog: data.REQUEST_LOG,
+    maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
+    pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
+    outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
+    auditKeepMs: data.AUDIT_KEEP_DAYS * 24 * 60 * 60 * 1000,
   };
-}
-
-const settingsOf = new WeakMap<Env, Settings>();
-
-/** The settings of an `Env`, parsed when it is first seen. */
-export function readSettings(env: Env): Settings {
-  const settings = settingsOf.get(env) ?? parseSettings(env);
-  settingsOf.set(env, settings);
-  return settings;
 }

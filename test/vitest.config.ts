@@ -35,7 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
-          include: ['test/{setup,readme}/**/*.test.ts'],
+          include: ['test/{setup,readme,simulation}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -46,9 +46,17 @@ export function containsApiKey(text: string): boolean {
 /**
  * The name under which a key is looked up: its SHA-256, in hex. A plain hash is enough, where a password would need a
  * slow one with a salt: a key carries 256 random bits, so there is nothing to guess and no table to build.
+ * @param apiKey a well-formed key
  */
 export async function hashApiKey(apiKey: string): Promise<string> {
-  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(apiKey))));
+  return hex(new Uint8Array(await crypto.subtle.digest('SHA-256', asciiBytes(apiKey))));
+}
+
+/** Keys are ASCII, which takes a fraction of what a TextEncoder takes: this is the larger part of a verification. */
+function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** What people recognise a key by, e.g. `lk_…9fQ2`. The last characters are checksum: they give nothing away. */

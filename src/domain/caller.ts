@@ -1,5 +1,5 @@
 import type { Actor } from '../storage/commit-change.ts';
-import type { VerifiedKey } from './verify-key.ts';
+import type { VerifiedKey } from './key-record.ts';
 
 /** Who makes a call: the key that was verified for it, and where the call comes from. */
 export interface Caller {

@@ -3,9 +3,10 @@ import { type KeyFields, type KeyRow, readKey, updateKey } from '../storage/keys
 import { actorOf, type Caller } from './caller.ts';
 import { differences } from './differences.ts';
 import { foldText } from './fold-text.ts';
+import { findKeyShortfall } from './key-reach.ts';
 import { effectivePermissions, type PermissionName } from './permissions.ts';
-import { findShortfall, type ReachedKey } from './reach.ts';
 import type { Outcome } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
 
@@ -48,9 +49,11 @@ async function tryChange(
   }
   const after = apply(key, patch);
   const shortfall =
-    findShortfall(caller.key, asReached(caller, key, effectivePermissions(key, key.userRole))) ??
-    findShortfall(caller.key, asReached(caller, { ...key, ...after.fields }, after.judgedPermissions));
-  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+    findKeyShortfall(caller, key) ?? findKeyShortfall(caller, { ...key, ...after.fields }, after.judgedPermissions);
+  if (shortfall !== null) {
+    const attempt = { action: 'api_key.change', orgId: key.orgId, apiKeyId: key.id, userId: key.userId } as const;
+    return refuseReach(services, caller, attempt, shortfall);
+  }
 
   const { fields } = after;
   const changes = differences({
@@ -107,20 +110,6 @@ function restrict(
     }
   }
   return { hasRestrictedPermissions: true, permissions: [...new Set(given.permissions)] };
-}
-
-function asReached(
-  caller: Caller,
-  key: Pick<KeyRow, 'userId' | 'userType' | 'userRole' | 'ipWhitelist' | 'expirationDate'>,
-  permissions: PermissionName[],
-): ReachedKey {
-  return {
-    belongsTo: key.userId === caller.key.userId ? 'caller' : key.userType === 'bot' ? 'main' : 'another',
-    userRole: key.userRole,
-    permissions,
-    ipWhitelist: key.ipWhitelist,
-    expirationDate: key.expirationDate,
-  };
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

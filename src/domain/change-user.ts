@@ -5,6 +5,7 @@ import { differences } from './differences.ts';
 import { findOrganisationNamed } from './find-organisation.ts';
 import { findUserShortfall } from './reach.ts';
 import type { Outcome } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import type { Role } from './roles.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
@@ -60,7 +61,8 @@ async function tryChange(
   }
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const shortfall = findUserShortfall(caller.key, user.role) ?? findUserShortfall(caller.key, after.role);
-  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+  if (shortfall !== null)
+    return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
 
   const changes = differences({
     first_name: [user.firstName, after.firstName],

@@ -9,6 +9,7 @@ import { mintSecret } from './mint-secret.ts';
 import { effectivePermissions, type PermissionName } from './permissions.ts';
 import { findShortfall } from './reach.ts';
 import type { Outcome, Refusal } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import { administersKeys, BOT_ROLE, type Role, type UserType } from './roles.ts';
 import type { Services } from './services.ts';
 import { newUserId } from './user-id.ts';
@@ -43,8 +44,11 @@ export async function createKey(
   caller: Caller,
   request: KeyRequest,
 ): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+  const attempt = { action: 'api_key.create', orgId: caller.key.orgId } as const;
   const owner = await findOwner(services, caller, request);
-  if ('refused' in owner) return owner;
+  if ('refused' in owner) {
+    return owner.refused === 'out_of_reach' ? refuseReach(services, caller, attempt, owner.shortfall) : owner;
+  }
 
   const permissions = request.hasRestrictedPermissions ? [...new Set(request.permissions)] : [];
   const shortfall = findShortfall(caller.key, {
@@ -56,7 +60,7 @@ export async function createKey(
     ipWhitelist: request.ipWhitelist,
     expirationDate: request.expirationDate,
   });
-  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+  if (shortfall !== null) return refuseReach(services, caller, attempt, shortfall);
 
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };

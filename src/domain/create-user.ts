@@ -4,6 +4,7 @@ import { actorOf, type Caller } from './caller.ts';
 import { findOrganisationNamed } from './find-organisation.ts';
 import { findUserShortfall } from './reach.ts';
 import type { Outcome } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import type { Role } from './roles.ts';
 import type { Services } from './services.ts';
 import { newUserId } from './user-id.ts';
@@ -22,11 +23,16 @@ export async function createUser(
   request: UserRequest,
 ): Promise<Outcome<{ userId: string }>> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
-  if ('refused' in organisation) return organisation;
+  if ('refused' in organisation) {
+    return organisation.refused === 'out_of_reach'
+      ? refuseReach(services, caller, { action: 'user.create', orgId: caller.key.orgId }, organisation.shortfall)
+      : organisation;
+  }
   const wrong = await findWrongUserFields(services, caller, organisation, request, null);
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const shortfall = findUserShortfall(caller.key, request.role);
-  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+  if (shortfall !== null)
+    return refuseReach(services, caller, { action: 'user.create', orgId: organisation.id }, shortfall);
 
   const { firstName, lastName, email, role } = request;
   const id = newUserId();

@@ -3,6 +3,7 @@ import { deleteMarkedUser, hasPeer, holdsOffice, markUserDeleted, readUser, type
 import { actorOf, type Caller } from './caller.ts';
 import { findUserShortfall } from './reach.ts';
 import type { Outcome } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
 import { LAST_IN_OFFICE } from './user-rules.ts';
@@ -31,7 +32,8 @@ async function tryDelete(
     return { refused: 'invalid', fields: { id: LAST_IN_OFFICE[office] } };
   }
   const shortfall = findUserShortfall(caller.key, user.role);
-  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
+  if (shortfall !== null)
+    return refuseReach(services, caller, { action: 'user.delete', orgId: user.orgId, userId: user.id }, shortfall);
 
   const now = services.now();
   const deleted = await commitUserChange(services, {

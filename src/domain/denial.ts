@@ -3,17 +3,18 @@
  */
 
 /** A denial that the key record and the call decide between them, in the order in which they are looked at. */
-export type KeyDenialCode =
+export type KeyDenialCode = 'REVOKED' | 'USER_DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'PERMISSION_DENIED';
+
+/** `UNAVAILABLE` is no verdict about the key: storage gave no answer that can be relied on, and nothing is let in. */
+export type DenialCode =
+  | 'MISSING_KEY'
+  | 'MALFORMED_KEY'
   | 'UNKNOWN_KEY'
-  | 'REVOKED'
-  | 'USER_DISABLED'
-  | 'EXPIRED'
-  | 'IP_NOT_ALLOWED'
-  | 'PERMISSION_DENIED';
+  | KeyDenialCode
+  | 'RATE_LIMITED'
+  | 'UNAVAILABLE';
 
-export type DenialCode = 'MISSING_KEY' | 'MALFORMED_KEY' | KeyDenialCode | 'RATE_LIMITED';
-
-export type DenialStatus = 401 | 403 | 429;
+export type DenialStatus = 401 | 403 | 429 | 503;
 
 const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   MISSING_KEY: {
@@ -31,6 +32,7 @@ const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   IP_NOT_ALLOWED: { status: 403, message: 'This API key may not be used from your address.' },
   PERMISSION_DENIED: { status: 403, message: 'This API key lacks a permission that the call needs.' },
   RATE_LIMITED: { status: 429, message: 'Too many calls. Wait for the time that Retry-After gives, in seconds.' },
+  UNAVAILABLE: { status: 503, message: 'The key could not be verified just now. Try again in a moment.' },
 };
 
 /** The HTTP status of a denial, and what to tell the caller to do. */

@@ -14,6 +14,8 @@ interface SealingKey {
 }
 
 export interface Keyring {
+  /** What everything begins with that the first master key sealed. */
+  sealedPrefix: string;
   /** Seals a secret for the row of this hash, with the first master key. */
   seal(secret: string, hash: string): Promise<string>;
   /** Opens what was sealed for the row of this hash, with any master key; null when it does not open. */
@@ -32,6 +34,8 @@ export async function openKeyring(masterKeys: string): Promise<Keyring> {
   if (byId.size !== keys.length) throw new Error('MASTER_KEYS has two entries with the same id');
 
   return {
+    sealedPrefix: `${VERSION}.${first.id}.`,
+
     async seal(secret, hash) {
       const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
       const box = await crypto.subtle.encrypt(

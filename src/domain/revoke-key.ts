@@ -15,7 +15,7 @@ export async function revokeKey(services: Services, caller: Caller, key: KeyRow)
     rows: [revokeRow(services.db, key.id, { by: caller.key.userId, byName: nameOfActor(actor), at: now })],
     keyId: key.id,
     after: [dropSealedSecretsOfRevoked(services.db, key.id)],
-    audit: { action: 'api_key.revoked', changes: {} },
+    audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
     actor,
     now,
   });

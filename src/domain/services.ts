@@ -1,16 +1,20 @@
 import type { Settings } from '../env.ts';
 import type { Stores } from '../storage/commit-change.ts';
-import type { RecordMemory } from '../storage/record-memory.ts';
-import type { KeyRecord } from './key-record.ts';
+import type { VerificationSource } from '../storage/verification-source.ts';
+import type { Isolate } from './isolate.ts';
 import type { Keyring } from './keyring.ts';
 
 /** What the acts of the domain work with: composed once for each event by the Worker's entry, or by a command. */
-export interface Services extends Stores {
+export interface Services extends Isolate, Omit<Stores, 'heard'> {
   settings: Settings;
-  /** Records that this isolate has seen, by the hash of the secret. */
-  memory: RecordMemory<KeyRecord>;
+  /** Where verification reads D1. */
+  source: VerificationSource;
+  /** Whether one more key that is in no cache may be looked up, for this payer of the budget. */
+  mayMiss: (payer: string) => Promise<boolean>;
   /** What seals and opens secrets; null when `MASTER_KEYS` is missing or unreadable, which the log then says. */
   keyring: () => Promise<Keyring | null>;
   /** Unix milliseconds. On Workers the clock stands still between two awaits. */
   now: () => number;
+  /** Calls back after so many milliseconds, unless it is cancelled by what this gives. */
+  after: (milliseconds: number, callBack: () => void) => () => void;
 }

@@ -1,27 +1,9 @@
-import { readVerificationRecord } from '../storage/keys.ts';
 import { hashApiKey, isWellFormedApiKey } from './api-key-format.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { DenialCode } from './denial.ts';
-import { compileKeyRecord, type KeyRecord } from './key-record.ts';
-import type { PermissionName } from './permissions.ts';
-import type { Role, UserType } from './roles.ts';
+import type { KeyRecord, VerifiedKey } from './key-record.ts';
+import { lookUpRecord, recallRecord } from './look-up-record.ts';
 import type { Services } from './services.ts';
-
-/** Until the change feed is followed, what memory holds counts only this long. */
-const MEMORY_MS = 3_000;
-
-/** A key that was allowed a call, and what it may do. */
-export interface VerifiedKey {
-  id: number;
-  label: string;
-  orgId: number;
-  userId: string;
-  userRole: Role;
-  userType: UserType;
-  expirationDate: string | null;
-  ipWhitelist: readonly string[];
-  permissions: readonly PermissionName[];
-}
 
 /** `keyId` names the key that was refused, where there is one. */
 export type Verdict = { allowed: true; key: VerifiedKey } | { allowed: false; code: DenialCode; keyId: number | null };
@@ -29,54 +11,45 @@ export type Verdict = { allowed: true; key: VerifiedKey } | { allowed: false; co
 /**
  * Decides about one call with a key.
  * @param apiKey as the client sent it; null when it sent none
- * @throws when no answer can be had from storage: a refusal is an answer, a failure is not
+ * @param payer who pays for the look-up when the key is in no cache (see miss-budget.ts)
  */
-export async function verifyKey(services: Services, apiKey: string | null, call: Call): Promise<Verdict> {
+export async function verifyKey(
+  services: Services,
+  apiKey: string | null,
+  call: Call,
+  payer: string,
+): Promise<Verdict> {
   if (apiKey === null) return { allowed: false, code: 'MISSING_KEY', keyId: null };
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
     return { allowed: false, code: 'MALFORMED_KEY', keyId: null };
   }
-  const record = await lookUp(services, await hashApiKey(apiKey));
-  const decision = decideAccess(record, call, services.now());
-  if (!decision.allowed || record === null) {
-    const code = decision.allowed ? 'UNKNOWN_KEY' : decision.code;
-    return { allowed: false, code, keyId: record?.keyId ?? null };
-  }
-  return {
-    allowed: true,
-    key: {
-      id: record.keyId,
-      label: record.label,
-      orgId: record.orgId,
-      userId: record.userId,
-      userRole: record.userRole,
-      userType: record.userType,
-      expirationDate: record.expirationDate,
-      ipWhitelist: record.ipWhitelist,
-      permissions: decision.permissions,
-    },
-  };
+  return verifyHash(services, await hashApiKey(apiKey), call, payer);
 }
 
-/** Memory, then KV, then D1; what is found fills the tiers above. Nothing is used that a change heard of contradicts. */
-async function lookUp(services: Services, hash: string): Promise<KeyRecord | null> {
-  const { memory, heard, cache, db, now } = services;
-  const held = memory.get(hash);
-  if (held !== undefined && now() - held.readAt < MEMORY_MS && heard.agreesWith(held)) return held;
-
-  const cached = await cache.read(hash);
-  if (cached !== null && heard.agreesWith(cached)) return remember(services, hash, compileKeyRecord(cached, now()));
-
-  const stored = await readVerificationRecord(db, hash);
-  if (stored === null) {
-    memory.delete(hash);
-    return null;
-  }
-  services.defer(cache.write(hash, stored));
-  return remember(services, hash, compileKeyRecord(stored, now()));
+/** The same for a key that is known by its hash only. */
+export function verifyHash(services: Services, hash: string, call: Call, payer: string): Verdict | Promise<Verdict> {
+  const now = services.now();
+  const held = recallRecord(services, hash, now);
+  return held !== null ? decide(held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
 
-function remember(services: Services, hash: string, record: KeyRecord): KeyRecord {
-  services.memory.set(hash, record);
-  return record;
+async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: string): Promise<Verdict> {
+  const found = await lookUpRecord(services, hash, () => services.mayMiss(payer));
+  // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
+  switch (found.outcome) {
+    case 'over_budget':
+      return { allowed: false, code: 'RATE_LIMITED', keyId: null };
+    case 'unavailable':
+      return { allowed: false, code: 'UNAVAILABLE', keyId: null };
+    case 'absent':
+      return { allowed: false, code: 'UNKNOWN_KEY', keyId: null };
+    case 'found':
+      return decide(found.record, call, services.now());
+  }
+}
+
+function decide(record: KeyRecord, call: Call, now: number): Verdict {
+  const decision = decideAccess(record, call, now);
+  if (!decision.allowed) return { allowed: false, code: decision.code, keyId: record.keyId };
+  return { allowed: true, key: record.verified };
 }

@@ -9,6 +9,7 @@ import { noStore } from './middleware/no-store.ts';
 import { type Compose, provideServices } from './middleware/provide-services.ts';
 import { requestId } from './middleware/request-id.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
+import { auditRoutes } from './routes/audit-events.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { userRoutes } from './routes/users.ts';
@@ -30,6 +31,7 @@ export function createApp(compose: Compose) {
   app.route('/v2/api_keys', apiKeyRoutes);
   app.route('/v2/user', userRoutes);
   app.route('/v2/org', organisationRoutes);
+  app.route('/v2/audit_events', auditRoutes);
   app.route('/v2/permissions', permissionRoutes);
 
   app.notFound((c) => fail(c, { refused: 'not_found' }));

@@ -13,7 +13,6 @@ type RequestFailure =
   | { refused: 'denied'; code: DenialCode }
   | { refused: 'body_too_large' }
   | { refused: 'unsupported_media_type' }
-  | { refused: 'unavailable' }
   | { refused: 'internal' };
 
 export type Failure = Refusal | RequestFailure;
@@ -59,7 +58,6 @@ function describe(failure: Failure): ErrorAnswer {
       };
     case 'no_keyring':
     case 'contended':
-    case 'unavailable':
       return {
         status: 503,
         code: 'UNAVAILABLE',
@@ -94,6 +92,8 @@ function describeDenied(code: DenialCode): ErrorAnswer {
         errors: { rate_limit: message },
         headers: { 'Retry-After': RETRY_AFTER_LIMIT_SECONDS },
       };
+    case 503:
+      return { status, code, errors: { server: message }, headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS } };
   }
 }
 

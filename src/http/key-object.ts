@@ -1,6 +1,6 @@
 import { expiryMoment } from '../domain/expiration.ts';
+import type { VerifiedKey } from '../domain/key-record.ts';
 import { effectivePermissions } from '../domain/permissions.ts';
-import type { VerifiedKey } from '../domain/verify-key.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import { formatTimestamp } from './timestamps.ts';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { bootstrapDeployment } from '../domain/bootstrap-deployment.ts';
-import { composeForCommand } from './command-services.ts';
+import { openForCommand } from './command-services.ts';
 
 /*
  * `npm run bootstrap`: makes the first organisation, PROVIDER user and key of a real deployment, which everything else
@@ -32,15 +32,21 @@ if (organisation === undefined || email === undefined || firstName === undefined
 }
 
 try {
-  const services = await composeForCommand({ remote: values.remote, persistTo: values['persist-to'] });
-  const made = await bootstrapDeployment(services, { organisationName: organisation, email, firstName, lastName });
+  const { services, close } = await openForCommand({ remote: values.remote, persistTo: values['persist-to'] });
+  const made = await bootstrapDeployment(services, {
+    organisationName: organisation,
+    email,
+    firstName,
+    lastName,
+  }).finally(close);
   if (made.refused !== undefined) {
     console.error('Nothing was made: this deployment has its organisation already. Use the keys that it has.');
-    process.exit(1);
+    process.exitCode = 1;
+  } else {
+    console.error('The key of the PROVIDER user. Keep it in a safe place:');
+    console.log(made.apiKey);
   }
-  console.error('The key of the PROVIDER user. Keep it in a safe place:');
-  console.log(made.apiKey);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  process.exitCode = 1;
 }

@@ -1,49 +1,82 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { unstable_readConfig } from 'wrangler';
-import { openKeyring } from '../domain/keyring.ts';
+import { getPlatformProxy, unstable_readConfig } from 'wrangler';
+import { newIsolate } from '../domain/isolate.ts';
+import { type Keyring, openKeyring } from '../domain/keyring.ts';
 import type { Services } from '../domain/services.ts';
 import { parseSettings } from '../env.ts';
 import { openDatabase } from '../storage/database.ts';
-import { HeardChanges } from '../storage/heard-changes.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
-import { RecordMemory } from '../storage/record-memory.ts';
-import { ensureLocalSecrets, locateLocalState } from './local-state.ts';
+import { openVerificationSource } from '../storage/verification-source.ts';
+import { ensureLocalSecrets, type LocalState, locateLocalState } from './local-state.ts';
 import { runWrangler } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /** Which deployment a command works on. */
-export interface Target {
+interface Target {
   /** The deployed one; otherwise the one on this machine. */
   remote: boolean;
   /** Where the local one keeps its state; undefined: the usual folder. */
   persistTo: string | undefined;
 }
 
+/** What a command works with; to be closed when it is done. */
+interface Opened {
+  services: Services;
+  keyring: Keyring;
+  close: () => Promise<void>;
+}
+
 /**
- * What the acts of the domain work with when a command calls them. A local database is brought up to date first.
+ * Opens a deployment for a command. A local database is brought up to date first.
  * @throws when MASTER_KEYS is missing or unreadable, because what is made with others could not be opened
  */
-export async function composeForCommand({ remote, persistTo }: Target): Promise<Services> {
+export async function openForCommand({ remote, persistTo }: Target): Promise<Opened> {
   const state = locateLocalState(persistTo === undefined ? [] : ['--persist-to', persistTo]);
-  const where = remote ? ['--remote'] : ['--local', '--persist-to', state.folder];
-  if (!remote) {
-    ensureLocalSecrets(state);
-    await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where]);
-  }
-  const masterKeys = remote ? process.env.MASTER_KEYS : parseEnv(readFileSync(state.secretsFile, 'utf8')).MASTER_KEYS;
-  if (masterKeys === undefined) {
+  const keyring = await openKeyring(remote ? masterKeysOfEnvironment() : masterKeysOf(state));
+  const { database, close } = remote ? openRemote() : await openLocal(state);
+  return {
+    keyring,
+    close,
+    services: {
+      ...newIsolate(),
+      settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
+      db: openDatabase(database),
+      source: openVerificationSource(database),
+      // What is written here is read from D1 when it is first asked for.
+      cache: NO_RECORD_CACHE,
+      mayMiss: async () => true,
+      keyring: async () => keyring,
+      now: Date.now,
+      after: () => () => {},
+      defer: () => {},
+    },
+  };
+}
+
+function masterKeysOfEnvironment(): string {
+  const masterKeys = process.env.MASTER_KEYS;
+  if (masterKeys === undefined || masterKeys === '') {
     throw new Error('Set MASTER_KEYS in the environment to what the deployment has as its secret of that name.');
   }
-  const keyring = await openKeyring(masterKeys);
-  return {
-    settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
-    db: openDatabase(new WranglerD1(where)),
-    cache: NO_RECORD_CACHE,
-    heard: new HeardChanges(),
-    memory: new RecordMemory(),
-    keyring: async () => keyring,
-    now: Date.now,
-    defer: () => {},
-  };
+  return masterKeys;
+}
+
+function masterKeysOf(state: LocalState): string {
+  ensureLocalSecrets(state);
+  return parseEnv(readFileSync(state.secretsFile, 'utf8')).MASTER_KEYS ?? '';
+}
+
+function openRemote() {
+  return { database: new WranglerD1(['--remote']), close: async () => {} };
+}
+
+async function openLocal(state: LocalState) {
+  await runWrangler(['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state.folder]);
+  const proxy = await getPlatformProxy<Env>({
+    persist: { path: state.storage },
+    envFiles: [state.secretsFile],
+    remoteBindings: false,
+  });
+  return { database: proxy.env.DB, close: () => proxy.dispose() };
 }

@@ -92,8 +92,10 @@ class WranglerStatement implements D1PreparedStatement {
     return this.all<T>();
   }
 
-  raw(): never {
-    throw new Error('Not there in commands');
+  /** As drizzle reads selects: rows as lists. Its columns have names of their own, so nothing is lost on the way. */
+  async raw<T>(): Promise<[string[], ...T[]] & T[]> {
+    const { results } = await this.all();
+    return results.map((row) => Object.values(row)) as [string[], ...T[]] & T[];
   }
 
   first(): never {

@@ -81,7 +81,7 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
   const [key] = rows;
   if (!applied || key === undefined) return null;
   // This isolate knows at once; the others hear of it through the feed.
-  stores.heard.note(key.id, key.head);
+  stores.heard.note({ epoch: key.epoch, seq: key.head, id: key.id });
   for (const row of rows) stores.defer(stores.cache.write(row.hash, toVerificationRecord(row)));
   return key;
 }
@@ -99,11 +99,11 @@ export async function commitUserChange(stores: Stores, change: UserChange): Prom
     change,
     [appendToFeed(db, { apiKeyId: NONE, userId }, change.now), advanceHead(db)],
     { orgId: sql`${change.orgId}`, apiKeyId: NONE, userId },
-    db.select({ head: feedState.head }).from(feedState),
+    db.select({ epoch: feedState.epoch, head: feedState.head }).from(feedState),
   );
   const [feed] = rows;
   if (!applied || feed === undefined) return false;
-  stores.heard.note(change.userId, feed.head);
+  stores.heard.note({ epoch: feed.epoch, seq: feed.head, id: change.userId });
   return true;
 }
 
@@ -122,7 +122,33 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
   return applied ? (rows[0]?.id ?? null) : null;
 }
 
+/** What is to be on record although nothing changed: that someone saw a secret, or tried what it may not do. */
+export interface Occurrence {
+  orgId: number | SQL<number>;
+  apiKeyId: number | null;
+  userId: string | null;
+  audit: Change['audit'];
+  actor: Actor;
+  /** Unix milliseconds. */
+  now: number;
+}
+
+/** Puts something on record. When this returns, it is there; when it cannot be written down, it throws. */
+export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<void> {
+  const { orgId, apiKeyId, userId } = occurrence;
+  await db.batch([
+    appendAuditEvent(
+      db,
+      occurrence,
+      { orgId: sql`${orgId}`, apiKeyId: sql`${apiKeyId}`, userId: sql`${userId}` },
+      ALWAYS,
+    ),
+  ]);
+}
+
 const NONE = sql<null>`NULL`;
+const ALWAYS = sql`1`;
+const IF_THE_STATEMENT_BEFORE_MET_ITS_ROW = sql`changes() = 1`;
 
 async function commit<Row>(
   db: Database,
@@ -166,6 +192,7 @@ function appendAuditEvent(
   db: Database,
   { audit, actor, now }: Pick<Change, 'audit' | 'actor' | 'now'>,
   subject: AuditSubject,
+  condition: SQL = IF_THE_STATEMENT_BEFORE_MET_ITS_ROW,
 ): Statement {
   const by = 'operator' in actor ? { userId: null, apiKeyId: null, clientIp: null } : actor;
   return statement(
@@ -177,6 +204,6 @@ function appendAuditEvent(
     SELECT
       ${subject.orgId}, ${now}, ${audit.action}, ${by.userId}, ${nameOfActor(actor)}, ${by.apiKeyId}, ${by.clientIp},
       ${subject.apiKeyId}, ${subject.userId}, ${JSON.stringify(audit.changes)}
-    WHERE changes() = 1`,
+    WHERE ${condition}`,
   );
 }

@@ -169,6 +169,67 @@ function statusCondition(status: KeyStatus, today: string): SQL | undefined {
   }
 }
 
+/** The secret that a key has in use; null when there is no such key. */
+export async function readSecretInUse(
+  db: Database,
+  keyId: number,
+): Promise<{ hash: string; sealed: string | null } | null> {
+  const [row] = await db
+    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
+    .limit(1);
+  return row ?? null;
+}
+
+export interface SealedSecret {
+  hash: string;
+  keyId: number;
+  sealed: string;
+}
+
+/**
+ * Sealed secrets whose sealed form does not begin so, in the order of their hashes, and how many there are in all.
+ * @param after the hash to go on after; empty: from the first
+ */
+export async function readSecretsSealedOtherwise(
+  db: Database,
+  prefix: string,
+  after: string,
+  limit: number,
+): Promise<SealedSecret[]> {
+  const rows = await db
+    .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(gt(apiKeySecrets.hash, after), isSealedOtherwise(prefix)))
+    .orderBy(apiKeySecrets.hash)
+    .limit(limit);
+  return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
+}
+
+export async function countSecretsSealedOtherwise(db: Database, prefix: string): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(apiKeySecrets).where(isSealedOtherwise(prefix));
+  return row?.count ?? 0;
+}
+
+function isSealedOtherwise(prefix: string): SQL | undefined {
+  return and(isNotNull(apiKeySecrets.sealed), sql`substr(${apiKeySecrets.sealed}, 1, ${prefix.length}) <> ${prefix}`);
+}
+
+/** Puts new sealed forms in place of others, where those are still there: one rotated out meanwhile has none. */
+export function replaceSealedForms(
+  db: Database,
+  forms: readonly { hash: string; from: string; to: string }[],
+): Statement {
+  return statement(
+    db,
+    sql`
+    UPDATE api_key_secrets SET sealed = form.value ->> '$.to'
+    FROM json_each(${JSON.stringify(forms)}) AS form
+    WHERE hash = form.value ->> '$.hash' AND sealed = form.value ->> '$.from'`,
+  );
+}
+
 export interface NewKey {
   userId: string | SQL;
   label: string;
@@ -260,4 +321,46 @@ export function dropSealedSecretsOfRevoked(db: Database, keyId: number): Stateme
     UPDATE api_key_secrets SET sealed = NULL
     WHERE key_id = ${keyId} AND (SELECT revoked_at FROM api_keys WHERE id = ${keyId}) IS NOT NULL`,
   );
+}
+
+/**
+ * The statements that put a new secret in place of the one in use, which then works until `overlapEndsAt` (unix
+ * milliseconds): if the key is still as it was when this was judged. The one that is replaced loses its sealed form.
+ */
+export function replaceSecret(
+  db: Database,
+  key: KeyRow,
+  secret: { hash: string; sealed: string; hint: string; hintFolded: string; createdAt: number },
+  overlapEndsAt: number,
+): { rows: Statement[]; after: Statement[] } {
+  return {
+    rows: [
+      db
+        .update(apiKeys)
+        .set({ hint: secret.hint, hintFolded: secret.hintFolded, revision: key.revision + 1 })
+        .where(and(eq(apiKeys.id, key.id), eq(apiKeys.revision, key.revision), isNull(apiKeys.revokedAt))),
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: overlapEndsAt, sealed: null })
+        .where(and(eq(apiKeySecrets.keyId, key.id), isNull(apiKeySecrets.retiresAt), sql`changes() = 1`)),
+      statement(
+        db,
+        sql`
+    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
+    SELECT ${secret.hash}, ${key.id}, ${secret.sealed}, ${secret.createdAt} WHERE changes() = 1`,
+      ),
+    ],
+    // The overlap of an earlier rotation ends with this one: of two secrets at most, one is the one in use.
+    after: [
+      statement(
+        db,
+        sql`
+    UPDATE api_key_secrets SET retires_at = ${secret.createdAt}
+    WHERE key_id = ${key.id} AND retires_at > ${secret.createdAt}
+      AND EXISTS (SELECT 1 FROM api_key_secrets WHERE hash = ${secret.hash})
+      AND hash <> (
+        SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NOT NULL ORDER BY rowid DESC LIMIT 1)`,
+      ),
+    ],
+  };
 }

@@ -55,3 +55,8 @@ export function insertOrganisation(
 export function newestOrganisation(): SQL<number> {
   return sql`(SELECT max(id) FROM organisations)`;
 }
+
+/** The deployment's own organisation, inside a batch. */
+export function deploymentOrganisation(): SQL<number> {
+  return sql`(SELECT id FROM organisations WHERE is_deployment = 1)`;
+}

@@ -3,12 +3,14 @@ import { routePath } from 'hono/route';
 import type { HttpEnv } from '../context.ts';
 
 /**
- * One line for each request. It holds the pattern of the route and never the URL, in which a client may have put
- * anything, a key included.
+ * One line for each request that failed, or for each one at all (`REQUEST_LOG`): what succeeds is what a verifying
+ * service does all day, and changes are in the audit log. A line holds the pattern of the route and never the URL, in
+ * which a client may have put anything, a key included.
  */
 export const accessLog = createMiddleware<HttpEnv>(async (c, next) => {
   await next();
-  const caller = c.get('caller');
+  const { services, caller } = c.var;
+  if (c.res.status < 400 && services?.settings.requestLog !== 'all') return;
   console.log(
     JSON.stringify({
       message: 'request',

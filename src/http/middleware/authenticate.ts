@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory';
+import { payerOfAddress } from '../../domain/miss-budget.ts';
 import { verifyKey } from '../../domain/verify-key.ts';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -13,7 +14,7 @@ export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
   if (another !== undefined) return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
   // Only this header: Cloudflare sets it on what comes from outside, whereas X-Forwarded-For is the client's to write.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
-  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] });
+  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, payerOfAddress(clientIp));
   if (!verdict.allowed) return fail(c, { refused: 'denied', code: verdict.code });
   c.set('caller', { key: verdict.key, clientIp });
   await next();

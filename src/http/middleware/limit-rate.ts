@@ -13,3 +13,10 @@ export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
   }
   await next();
 });
+
+/** Limits how often a user looks at secrets: someone with a stolen key should not come away with all the others. */
+export const limitLooks = createMiddleware<HttpEnv>(async (c, next) => {
+  const { success } = await c.env.LOOK_RATE_LIMIT.limit({ key: c.get('caller').key.userId });
+  if (!success) return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+  await next();
+});

@@ -8,6 +8,7 @@ import type { HttpEnv } from '../context.ts';
 export const requestId = createMiddleware<HttpEnv>(async (c, next) => {
   const id = crypto.randomUUID();
   c.set('requestId', id);
-  await next();
+  // Before the handlers: a header set on a finished response costs a copy of it.
   c.header('X-Request-Id', id);
+  await next();
 });

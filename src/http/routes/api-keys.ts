@@ -4,15 +4,18 @@ import { createKey } from '../../domain/create-key.ts';
 import { findKeyBySecret } from '../../domain/find-key.ts';
 import { listKeys } from '../../domain/list-keys.ts';
 import { revokeKey } from '../../domain/revoke-key.ts';
+import { rotateKey } from '../../domain/rotate-key.ts';
+import { seeKey } from '../../domain/see-key.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { currentKeyObject, keyObject } from '../key-object.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { jsonBody, noBody } from '../middleware/body.ts';
+import { limitLooks } from '../middleware/limit-rate.ts';
 import { requires } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../page.ts';
-import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody } from '../schemas/keys.ts';
+import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody, rotateKeyBody } from '../schemas/keys.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<HttpEnv>()
@@ -63,6 +66,28 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     await revokeKey(services, caller, key);
     return c.json({ id: key.id, status: 'success' });
   })
+
+  .get('/key/:id', requires('api_key_manage'), limitLooks, accessibleKey, async (c) => {
+    const { services, caller, key } = c.var;
+    const seen = await seeKey(services, caller, key);
+    if (seen.refused) return fail(c, seen);
+    return c.json({ id: key.id, api_key: seen.apiKey });
+  })
+
+  .post(
+    '/rotate/:id',
+    requires('api_key_manage'),
+    jsonBody,
+    accessibleKey,
+    validJson(() => rotateKeyBody),
+    async (c) => {
+      const { services, caller, key } = c.var;
+      const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
+      if (rotated.refused) return fail(c, rotated);
+      const view = { now: services.now(), includeAllPermissions: false };
+      return c.json({ ...keyObject(rotated.key, view), api_key: rotated.apiKey });
+    },
+  )
 
   .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), (c) => {
     const { services, key } = c.var;

@@ -31,8 +31,8 @@ const wholeNumber = z
   .transform(Number)
   .refine(Number.isSafeInteger, 'Is out of range.');
 
-/** The id of an organisation, in a query. */
-export const organisationId = wholeNumber.refine((id) => id >= 1, 'Must be the id of an organisation.');
+/** The id of a key or an organisation, in a query. */
+export const rowId = wholeNumber.refine((id) => id >= 1, 'Must be an id, from 1.');
 
 /** The fields that page a list. */
 export const paging = {

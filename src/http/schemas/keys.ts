@@ -5,7 +5,7 @@ import { dependencyOf, isPermissionName } from '../../domain/permissions.ts';
 import { USER_TYPES } from '../../domain/roles.ts';
 import { isUserId } from '../../domain/user-id.ts';
 import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
-import { dropFields, flag, nonEmptyText, organisationId, paging, searchText, text } from './fields.ts';
+import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text } from './fields.ts';
 
 /*
  * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
@@ -15,6 +15,8 @@ import { dropFields, flag, nonEmptyText, organisationId, paging, searchText, tex
 const LABEL_LENGTH = 100;
 const DESCRIPTION_LENGTH = 500;
 const ALLOWLIST_LENGTH = 100;
+const LONGEST_OVERLAP_SECONDS = 7 * 24 * 60 * 60;
+const OVERLAP_RANGE = `Must be from 0 to ${LONGEST_OVERLAP_SECONDS}, a week.`;
 
 const networkEntry = z
   .string()
@@ -138,6 +140,17 @@ export function keyPatchBody(now: number, present: string | null) {
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
 
+/** Body of `POST /api_keys/rotate/{id}`: how long the old secret goes on working. */
+export const rotateKeyBody = z
+  .strictObject({
+    overlap_seconds: z
+      .int('Must be a whole number.')
+      .min(0, OVERLAP_RANGE)
+      .max(LONGEST_OVERLAP_SECONDS, OVERLAP_RANGE)
+      .default(0),
+  })
+  .transform((body) => body.overlap_seconds);
+
 /** Query of `GET /api_keys`. */
 export const keyListQuery = z
   .object({
@@ -146,7 +159,7 @@ export const keyListQuery = z
     type: z.enum(USER_TYPES).optional(),
     search_text: searchText,
     include_all_permissions: flag.optional(),
-    org_id: organisationId.optional(),
+    org_id: rowId.optional(),
   })
   .transform((query) => ({
     page: query.page,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ROLES } from '../../domain/roles.ts';
 import { READ_ONLY_USER_FIELDS } from '../user-object.ts';
-import { dropFields, nonEmptyText, organisationId, paging, searchText } from './fields.ts';
+import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts';
 
 /*
  * Bodies and queries of the calls on users and organisations.
@@ -57,7 +57,7 @@ export const userPatchBody = z
 
 /** Query of `GET /user/search`. */
 export const userListQuery = z
-  .object({ ...paging, query: searchText, email: searchText, org_id: organisationId.optional() })
+  .object({ ...paging, query: searchText, email: searchText, org_id: rowId.optional() })
   .transform((query) => ({
     page: query.page,
     perPage: query.per_page,

@@ -1,0 +1,40 @@
+import { recordOccurrence } from '../storage/commit-change.ts';
+import { actorOf, type Caller } from './caller.ts';
+import type { Refusal, Shortfall } from './refusal.ts';
+import type { Services } from './services.ts';
+
+/** What someone tried to reach: a key, a user, or (for what was not there yet) only the organisation. */
+export interface Attempt {
+  action:
+    | 'api_key.create'
+    | 'api_key.change'
+    | 'api_key.rotate'
+    | 'api_key.see'
+    | 'user.create'
+    | 'user.change'
+    | 'user.delete';
+  orgId: number;
+  apiKeyId?: number;
+  userId?: string;
+}
+
+/**
+ * Refuses what lies beyond the caller's reach, and puts it on record: someone who tries is someone to know of. The event
+ * is of its own kind, `api_key.create_refused` and the like.
+ */
+export async function refuseReach(
+  services: Services,
+  caller: Caller,
+  attempt: Attempt,
+  shortfall: Shortfall,
+): Promise<Refusal> {
+  await recordOccurrence(services, {
+    orgId: attempt.orgId,
+    apiKeyId: attempt.apiKeyId ?? null,
+    userId: attempt.userId ?? null,
+    audit: { action: `${attempt.action}_refused`, changes: { ...shortfall } },
+    actor: actorOf(caller),
+    now: services.now(),
+  });
+  return { refused: 'out_of_reach', shortfall };
+}

@@ -1,0 +1,21 @@
+import { Hono } from 'hono';
+import { listAuditEvents } from '../../domain/list-audit-events.ts';
+import { auditEventObject } from '../audit-event-object.ts';
+import type { HttpEnv } from '../context.ts';
+import { requires } from '../middleware/requires.ts';
+import { validQuery } from '../middleware/validated.ts';
+import { pageOf } from '../page.ts';
+import { auditListQuery } from '../schemas/audit-events.ts';
+
+/** `/v2/audit_events` */
+export const auditRoutes = new Hono<HttpEnv>().get(
+  '/',
+  requires('api_key_read'),
+  validQuery(auditListQuery),
+  async (c) => {
+    const { services, caller } = c.var;
+    const query = c.req.valid('query');
+    const found = await listAuditEvents(services, caller, query);
+    return c.json({ ...pageOf(query, found.count), audit_events: found.events.map(auditEventObject) });
+  },
+);

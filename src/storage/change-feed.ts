@@ -1,0 +1,68 @@
+import { desc, gt, sql } from 'drizzle-orm';
+import { type Database, type Statement, statement } from './database.ts';
+import { feedState, keyChanges } from './schema.ts';
+
+/*
+ * The change feed: what the database says of every statement that could change a verdict. D1 has one writer, so the
+ * numbers rise in the order in which the changes were committed.
+ */
+
+export interface FeedChange {
+  seq: number;
+  apiKeyId: number | null;
+  userId: string | null;
+}
+
+/** What the feed said at one moment. */
+export interface FeedAnswer {
+  /** Which history of the database the numbers belong to. */
+  epoch: string;
+  /** The last number given. */
+  head: number;
+  /** The lowest number still kept; null when all have been pruned. */
+  lowest: number | null;
+  /** The newest changes after the number that was asked from, newest first. */
+  changes: FeedChange[];
+  /** Whether there were more changes than were asked for: the older ones are left out. */
+  cut: boolean;
+}
+
+/** Reads the newest changes after a number, at most `limit`, in one snapshot. */
+export async function readFeed(db: Database, after: number, limit: number): Promise<FeedAnswer> {
+  const newest = db
+    .select()
+    .from(keyChanges)
+    .where(gt(keyChanges.seq, after))
+    .orderBy(desc(keyChanges.seq))
+    .limit(limit)
+    .as('newest');
+  const rows = await db
+    .select({
+      epoch: feedState.epoch,
+      head: feedState.head,
+      lowest: sql<number | null>`(SELECT min(${keyChanges.seq}) FROM ${keyChanges})`,
+      seq: newest.seq,
+      apiKeyId: newest.apiKeyId,
+      userId: newest.userId,
+    })
+    .from(feedState)
+    .leftJoin(newest, sql`1`)
+    .orderBy(desc(newest.seq));
+  const [first] = rows;
+  if (first === undefined) throw new Error('The change feed has no state: the migrations were not applied');
+  const changes = rows.flatMap(({ seq, apiKeyId, userId }) => (seq === null ? [] : [{ seq, apiKeyId, userId }]));
+  return { epoch: first.epoch, head: first.head, lowest: first.lowest, changes, cut: changes.length === limit };
+}
+
+/**
+ * Forgets changes older than a moment (unix milliseconds). Always a prefix: clocks of different locations differ a
+ * little, and a hole in the middle would be a change that no one can hear of.
+ */
+export function pruneFeed(db: Database, before: number): Statement {
+  return statement(
+    db,
+    sql`
+    DELETE FROM key_changes
+    WHERE seq < coalesce((SELECT min(seq) FROM key_changes WHERE at >= ${before}), (SELECT head + 1 FROM feed_state))`,
+  );
+}

@@ -1,0 +1,40 @@
+import { type FeedAnswer, readFeed } from './change-feed.ts';
+import { type Database, openDatabase } from './database.ts';
+import { readVerificationRecord } from './keys.ts';
+import type { VerificationRecord } from './verification-record.ts';
+
+/** Where verification gets its truth from: D1, the primary or the nearest replica that is recent enough. */
+export interface VerificationSource {
+  /** The newest changes after a number, as the primary has them, with the bookmark of that state. */
+  readFeed(after: number, limit: number): Promise<{ answer: FeedAnswer; bookmark: string | null }>;
+  /**
+   * The record of a secret by its hash; null when there is no such key.
+   * @param from `primary`, or the bookmark of a state that a replica has to have reached
+   */
+  readRecord(hash: string, from: 'primary' | { bookmark: string | null }): Promise<VerificationRecord | null>;
+}
+
+export function openVerificationSource(d1: D1Database): VerificationSource {
+  return {
+    async readFeed(after, limit) {
+      const session = d1.withSession('first-primary');
+      const answer = await readFeed(openSession(d1, session), after, limit);
+      return { answer, bookmark: session.getBookmark() };
+    },
+    readRecord(hash, from) {
+      const constraint = from === 'primary' ? 'first-primary' : (from.bookmark ?? 'first-unconstrained');
+      return readVerificationRecord(openSession(d1, d1.withSession(constraint)), hash);
+    },
+  };
+}
+
+/** A session with the face of a database, which is what drizzle takes. */
+function openSession(d1: D1Database, session: D1DatabaseSession): Database {
+  return openDatabase({
+    prepare: (query) => session.prepare(query),
+    batch: (statements) => session.batch(statements),
+    exec: (query) => d1.exec(query),
+    withSession: (constraint) => d1.withSession(constraint),
+    dump: () => d1.dump(),
+  });
+}

@@ -1,0 +1,55 @@
+/** What one event asked of storage. */
+export interface Io {
+  kvReads: number;
+  kvWrites: number;
+  d1Queries: number;
+  /** Rows that D1 read, as it says itself. */
+  rowsRead: number;
+}
+
+/** The bindings, with everything that goes through them counted. */
+export function countIo(env: Env): { env: Env; io: Io } {
+  const io: Io = { kvReads: 0, kvWrites: 0, d1Queries: 0, rowsRead: 0 };
+  const kv = new Proxy(env.KEY_CACHE, {
+    get(target, name) {
+      if (name === 'get') io.kvReads += 1;
+      if (name === 'put') io.kvWrites += 1;
+      return bound(target, name);
+    },
+  });
+  const session = (target: D1DatabaseSession): D1DatabaseSession => ({
+    prepare: (query) => counted(target.prepare(query)),
+    batch: (statements) => target.batch(statements),
+    getBookmark: () => target.getBookmark(),
+  });
+  const counted = (statement: D1PreparedStatement): D1PreparedStatement =>
+    new Proxy(statement, {
+      get(target, name) {
+        if (name === 'bind') return (...values: unknown[]) => counted(target.bind(...values));
+        // `raw` does not tell of the rows that were read, so the same is asked by `all`.
+        if (name === 'raw') {
+          return async () => {
+            io.d1Queries += 1;
+            const { results, meta } = await target.all();
+            io.rowsRead += meta.rows_read;
+            return results.map((row) => Object.values(row));
+          };
+        }
+        return bound(target, name);
+      },
+    });
+  const db = new Proxy(env.DB, {
+    get(target, name) {
+      if (name === 'withSession') {
+        return (constraint?: D1SessionBookmark | D1SessionConstraint) => session(target.withSession(constraint));
+      }
+      return bound(target, name);
+    },
+  });
+  return { env: { ...env, KEY_CACHE: kv, DB: db }, io };
+}
+
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === 'function' ? value.bind(target) : value;
+}

@@ -1,0 +1,91 @@
+import { Hono } from 'hono';
+import { compose } from '../../src/compose.ts';
+import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
+import { payerOfAddress } from '../../src/domain/miss-budget.ts';
+import { PERMISSION_NAMES } from '../../src/domain/permissions.ts';
+import { verifyKey } from '../../src/domain/verify-key.ts';
+import { seedDemoData } from '../../src/setup/demo-data.ts';
+import latchkey from '../../src/worker.ts';
+import { countIo, type Io } from './counted-io.ts';
+
+/* The Worker as it is, and beside it what measures it from inside. Clocks stand still in a Worker while it computes, so
+ * times are taken outside, around loops that are long enough. */
+
+const CLIENT = '203.0.113.7';
+const CALL = { clientIp: CLIENT, needs: ['review_read'] } as const;
+
+const app = new Hono<{ Bindings: Env }>();
+
+app.post('/bench/seed', async (c) => c.json(await seedDemoData(compose(c.env, c.executionCtx))));
+
+/** The floor: no verification can be had for less than one hash of the key. */
+app.get('/bench/digest/:times', async (c) => {
+  const bytes = new TextEncoder().encode(c.req.header('x-APIKey'));
+  for (let i = Number(c.req.param('times')); i > 0; i--) await crypto.subtle.digest('SHA-256', bytes);
+  return c.body(null, 204);
+});
+
+app.get('/bench/verify/:times', async (c) => {
+  const apiKey = c.req.header('x-APIKey') ?? null;
+  const services = compose(c.env, c.executionCtx);
+  for (let i = Number(c.req.param('times')); i > 0; i--) {
+    const verdict = await verifyKey(services, apiKey, CALL, CLIENT);
+    if (!verdict.allowed) throw new Error(verdict.code);
+  }
+  return c.body(null, 204);
+});
+
+/** What `current` is held against: as much JSON, and nothing else. */
+app.get('/bench/bare', (c) => c.json(BARE));
+
+const BARE = {
+  id: 2,
+  label: 'Demo key of the org admin',
+  org_id: 2,
+  user_id: '5309c3a237bbc544d8e26737',
+  user_role: 'ORG_ADMIN',
+  user_type: 'user',
+  expiration_date: null,
+  ip_whitelist: [],
+  permissions: PERMISSION_NAMES,
+  client_ip: CLIENT,
+};
+
+/** Storage asked for one verification of each kind of key. */
+app.get('/bench/io', async (c) => {
+  const apiKey = c.req.header('x-APIKey') ?? '';
+  await c.env.KEY_CACHE.list().then(({ keys }) => Promise.all(keys.map(({ name }) => c.env.KEY_CACHE.delete(name))));
+  const isolate = await hearing(c.env);
+  const another = await hearing(c.env);
+  return c.json({
+    malformed: await measure(c.env, isolate, 'lk_not-a-key'),
+    unknown: await measure(c.env, isolate, generateApiKey('lk')),
+    cold: await measure(c.env, isolate, apiKey),
+    'KV-warm': await measure(c.env, another, apiKey),
+    'memory-warm': await measure(c.env, isolate, apiKey),
+  });
+});
+
+/** An isolate that has heard the feed and knows no key. */
+async function hearing(env: Env): Promise<Isolate> {
+  const isolate = newIsolate();
+  await measure(env, isolate, generateApiKey('lk'));
+  return isolate;
+}
+
+async function measure(env: Env, isolate: Isolate, apiKey: string): Promise<Io & { verdict: string }> {
+  const counted = countIo(env);
+  const deferred: Promise<unknown>[] = [];
+  const services = compose(counted.env, { waitUntil: (work) => void deferred.push(work) }, isolate);
+  const verdict = await verifyKey(services, apiKey, CALL, payerOfAddress(CLIENT));
+  await Promise.all(deferred);
+  return { ...counted.io, verdict: verdict.allowed ? 'VALID' : verdict.code };
+}
+
+export default {
+  fetch: (request, env, context) =>
+    new URL(request.url).pathname.startsWith('/bench/')
+      ? app.fetch(request, env, context)
+      : latchkey.fetch(request, env, context),
+} satisfies ExportedHandler<Env>;

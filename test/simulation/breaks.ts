@@ -1,0 +1,139 @@
+import type { Isolate } from '../../src/domain/isolate.ts';
+import type { KeyRecord } from '../../src/domain/key-record.ts';
+import type { FeedAnswer } from '../../src/storage/change-feed.ts';
+import { type FeedQuestion, HeardChanges } from '../../src/storage/heard-changes.ts';
+import { RecentlyUsed } from '../../src/storage/recently-used.ts';
+import type { Break } from './world.ts';
+
+/*
+ * Each rule that the bound rests on, taken out: what would have been deployed if we had forgotten it.
+ */
+
+/** Each with the pollLimit and the memory of ids that make it matter. */
+export const BREAKS: Record<string, Break> = {
+  'no floor': hearing(
+    class extends HeardChanges {
+      protected override raiseFloor(): void {}
+    },
+  ),
+
+  'forgetting an id without raising the floor': hearing(
+    class extends HeardChanges {
+      protected override forgetOldest(): void {
+        const [oldest] = this.changed.keys();
+        if (oldest !== undefined) this.changed.delete(oldest);
+      }
+    },
+    3,
+  ),
+
+  'merging by replacing': hearing(
+    class extends HeardChanges {
+      override hear(question: FeedQuestion, answer: FeedAnswer, bookmark: string | null) {
+        const outcome = super.hear(question, answer, bookmark);
+        this.head = answer.head;
+        this.heardAt = question.sentAt;
+        this.bookmark = bookmark;
+        this.changed.clear();
+        for (const { seq, apiKeyId, userId } of answer.changes.toReversed()) {
+          if (apiKeyId !== null) this.changed.set(apiKeyId, seq);
+          if (userId !== null) this.changed.set(userId, seq);
+        }
+        return outcome;
+      }
+    },
+  ),
+
+  'heardAt taken at the answer': {
+    services: (services) => ({
+      ...services,
+      heard: Object.assign(Object.create(services.heard), {
+        hear: (question: FeedQuestion, answer: FeedAnswer, bookmark: string | null) =>
+          services.heard.hear({ ...question, sentAt: services.now() }, answer, bookmark),
+      }),
+    }),
+  },
+
+  'now read before the last await': {
+    services: (services) => {
+      const startedAt = services.now();
+      return { ...services, now: () => startedAt };
+    },
+  },
+
+  'absence without an age': hearing(
+    class extends HeardChanges {
+      override isAbsentStill(): boolean {
+        return true;
+      }
+    },
+  ),
+
+  'lookups without the bookmark': {
+    services: (services) => ({
+      ...services,
+      source: {
+        readFeed: services.source.readFeed,
+        readRecord: (hash, from) => services.source.readRecord(hash, from === 'primary' ? from : { bookmark: null }),
+      },
+    }),
+  },
+
+  'eviction only at the poll': {
+    isolate: (isolate) => {
+      const records = new EvictedRecords();
+      return { ...isolate, heard: new EvictingChanges(records), memory: { ...isolate.memory, records } };
+    },
+  },
+
+  'one append left out': {
+    tamper: (d1, kind) => {
+      if (kind === 'user') d1.tamper('DELETE FROM key_changes WHERE seq = (SELECT head FROM feed_state)');
+    },
+  },
+};
+
+function hearing(Heard: new (mostIds?: number) => HeardChanges, mostIds?: number): Break {
+  return { isolate: (isolate: Isolate) => ({ ...isolate, heard: new Heard(mostIds) }) };
+}
+
+/** Memory as many caches have it: what is in it is good until someone takes it out. */
+class EvictedRecords extends RecentlyUsed<KeyRecord> {
+  readonly #held = new Map<string, KeyRecord>();
+
+  constructor() {
+    super(1_000);
+  }
+
+  override set(hash: string, record: KeyRecord): void {
+    this.#held.set(hash, { ...record, seq: Number.MAX_SAFE_INTEGER });
+  }
+
+  override get(hash: string): KeyRecord | undefined {
+    return this.#held.get(hash);
+  }
+
+  override delete(hash: string): void {
+    this.#held.delete(hash);
+  }
+
+  evict(changed: ReadonlySet<number | string | null>): void {
+    for (const [hash, record] of this.#held) {
+      if (changed.has(record.keyId) || changed.has(record.userId)) this.#held.delete(hash);
+    }
+  }
+}
+
+class EvictingChanges extends HeardChanges {
+  readonly #records: EvictedRecords;
+
+  constructor(records: EvictedRecords) {
+    super();
+    this.#records = records;
+  }
+
+  override hear(question: FeedQuestion, answer: FeedAnswer, bookmark: string | null) {
+    this.#records.evict(new Set(answer.changes.flatMap(({ apiKeyId, userId }) => [apiKeyId, userId])));
+    return super.hear(question, answer, bookmark);
+  }
+}

@@ -1,0 +1,138 @@
+import type { Random } from './random.ts';
+import { isWrite, type Sent, Sqlite, sessionOver } from './sqlite-d1.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const EPOCH = 'simulated';
+
+/** How far and how long D1 can be out of step with its primary, in milliseconds. */
+const MOST_LAG = 60_000;
+
+/**
+ * D1 with a replica in each location: one writer, replicas that apply what was committed up to a minute later, sessions
+ * that honour bookmarks, answers that are slow, late or never come.
+ */
+export class ReplicatedD1 {
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #prompt: number;
+  readonly #primary = new Sqlite(EPOCH);
+  readonly #committed: { at: number; statements: Sent[] }[] = [];
+  readonly #replicas: { database: Sqlite; applied: number; lag: number }[];
+  readonly #onCommit: (at: number) => void;
+  /** Nothing answers: `failing` says so, `hanging` does not even say that. */
+  outage: 'none' | 'failing' | 'hanging' = 'none';
+  /** When something last failed here, or took longer than anyone waits. */
+  lastTroubleAt = Number.NEGATIVE_INFINITY;
+
+  /** @param prompt the share of ways, there or back, that take no time worth speaking of */
+  constructor(time: VirtualTime, random: Random, locations: number, prompt: number, onCommit: (at: number) => void) {
+    this.#prompt = prompt;
+    this.#time = time;
+    this.#random = random;
+    this.#onCommit = onCommit;
+    this.#replicas = Array.from({ length: locations }, () => ({ database: new Sqlite(EPOCH), applied: 0, lag: 0 }));
+  }
+
+  /** The database as a Worker in this location has it. */
+  at(location: number): D1Database {
+    const open = (constraint?: string): D1DatabaseSession => {
+      let bookmark: string | null = null;
+      const from = constraint === undefined || constraint.startsWith('first-') ? 0 : Number(constraint);
+      const toPrimary = constraint === undefined || constraint === 'first-primary';
+      return sessionOver(
+        async (statements) => {
+          const answer = await this.#answer(() =>
+            toPrimary || statements.some(({ sql }) => isWrite(sql))
+              ? this.#runOnPrimary(statements)
+              : this.#runOnReplica(location, statements, from),
+          );
+          bookmark = answer.bookmark;
+          return answer.results;
+        },
+        () => bookmark,
+      );
+    };
+    const plain = open();
+    return {
+      prepare: (sql) => plain.prepare(sql),
+      batch: (statements) => plain.batch(statements),
+      withSession: (constraint) => open(constraint ?? 'first-unconstrained'),
+      exec: () => Promise.reject(new Error('Not there in the simulation')),
+      dump: () => Promise.reject(new Error('Not there in the simulation')),
+    };
+  }
+
+  /** What is true: the primary, at this moment and without any way to it. */
+  read(sql: string): Record<string, unknown>[] {
+    const [result] = this.#primary.run([{ sql, values: [] }]);
+    return (result?.results ?? []) as Record<string, unknown>[];
+  }
+
+  /** Writes to the primary behind everyone's back. */
+  tamper(sql: string): void {
+    this.#commit([{ sql, values: [] }]);
+  }
+
+  redrawLag(location: number): void {
+    const replica = this.#replicas[location];
+    if (replica !== undefined) replica.lag = this.#random.chance(0.3) ? this.#random.between(0, MOST_LAG) : 500;
+  }
+
+  /** The way there, the statement, and the way back, each with a time of its own. */
+  async #answer<Value>(run: () => Value): Promise<Value> {
+    if (this.outage === 'hanging') {
+      this.lastTroubleAt = this.#time.now;
+      return new Promise(() => {});
+    }
+    await this.#time.sleep(this.#delay());
+    if (this.outage !== 'none' || this.#random.chance(0.01)) {
+      this.lastTroubleAt = this.#time.now;
+      throw new Error('D1_ERROR: out of reach');
+    }
+    const value = run();
+    const delay = this.#delay();
+    await this.#time.sleep(delay);
+    return value;
+  }
+
+  #delay(): number {
+    const luck = this.#random.next();
+    const delay =
+      luck < this.#prompt
+        ? this.#random.between(2, 120)
+        : luck < this.#prompt + (1 - this.#prompt) * 0.6
+          ? this.#random.between(120, 2_500)
+          : this.#random.between(2_500, 45_000);
+    if (delay > 400) this.lastTroubleAt = this.#time.now + delay;
+    return delay;
+  }
+
+  #runOnPrimary(statements: Sent[]) {
+    const results = statements.some(({ sql }) => isWrite(sql))
+      ? this.#commit(statements)
+      : this.#primary.run(statements);
+    return { results, bookmark: bookmarkOf(this.#committed.length) };
+  }
+
+  #commit(statements: Sent[]): D1Result[] {
+    const results = this.#primary.run(statements);
+    this.#committed.push({ at: this.#time.now, statements: statements.filter(({ sql }) => isWrite(sql)) });
+    this.#onCommit(this.#time.now);
+    return results;
+  }
+
+  #runOnReplica(location: number, statements: Sent[], from: number) {
+    const replica = this.#replicas[location];
+    if (replica === undefined) throw new Error('There is no such location');
+    for (let next = this.#committed[replica.applied]; next !== undefined; next = this.#committed[replica.applied]) {
+      if (replica.applied >= from && next.at > this.#time.now - replica.lag) break;
+      replica.database.run(next.statements);
+      replica.applied += 1;
+    }
+    return { results: replica.database.run(statements), bookmark: bookmarkOf(replica.applied) };
+  }
+}
+
+function bookmarkOf(commits: number): string {
+  return String(commits).padStart(12, '0');
+}

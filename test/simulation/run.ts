@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { BREAKS } from './breaks.ts';
+import { CONDITIONS } from './conditions.ts';
+import { type Options, type Report, simulate } from './world.ts';
+
+/*
+ * `npm run simulate -- --steps 1000000 --seed 7`: the simulation, as long as you like, under each of the conditions.
+ * With --breaks, each rule broken instead, and how many violations that makes.
+ */
+
+const { values } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    breaks: { type: 'boolean', default: false },
+  },
+});
+const seed = Number(values.seed);
+const steps = Number(values.steps);
+
+const rules = values.breaks ? Object.entries(BREAKS) : [['', undefined] as const];
+let violated = false;
+console.log(`seed ${seed}`);
+for (const [rule, breakRule] of rules) {
+  for (const [name, condition] of Object.entries(CONDITIONS)) {
+    const report = await run({ seed, steps, ...condition, ...(breakRule === undefined ? {} : { breakRule }) }, name);
+    violated ||= report.violations.length > 0;
+    print(rule === '' ? name : `${rule}, ${name}`, report);
+  }
+}
+process.exit(violated && !values.breaks ? 1 : 0);
+
+async function run(options: Options, name: string): Promise<Report> {
+  const startedAt = Date.now();
+  const complain = console.error;
+  // Storage fails all the time here, as it should; the log of that is of no interest.
+  console.error = () => {};
+  const report = await simulate({
+    ...options,
+    onProgress: (done) => {
+      const seconds = Math.round((Date.now() - startedAt) / 1000);
+      process.stderr.write(`\r${name}: ${done} of ${options.steps} steps, ${seconds} s `);
+    },
+  });
+  console.error = complain;
+  process.stderr.write('\r');
+  return report;
+}
+
+function print(title: string, report: Report): void {
+  const { memory, kv, d1 } = report.tiers;
+  console.log(`
+${title}
+  ${report.calls} calls and ${report.changes} changes in ${report.virtualHours.toFixed(1)} hours,
+    ${report.locations} locations with ${report.isolates} isolates
+  verdicts (stale, within the bound): memory ${memory.verdicts} (${memory.stale}), KV ${kv.verdicts} (${kv.stale}), D1 ${d1.verdicts} (${d1.stale})
+  largest staleness ${seconds(report.largestStaleness)}, in an outage ${seconds(report.largestStalenessInGrace)}
+  unavailable ${report.unavailable}; beyond the bound, in the grace, ${report.inGrace}
+  polls per isolate and hour ${Math.round(report.pollsPerIsolateAndHour)}
+  violations ${report.violations.length}`);
+  for (const violation of report.violations.slice(0, values.breaks ? 0 : 10)) console.log(`    ${violation}`);
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}

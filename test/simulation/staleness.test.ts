@@ -1,0 +1,41 @@
+import { expect, test, vi } from 'vitest';
+import { BREAKS } from './breaks.ts';
+import { CONDITIONS } from './conditions.ts';
+import { simulate } from './world.ts';
+
+// Storage fails all the time here, as it should; the log of that is of no interest.
+vi.spyOn(console, 'error').mockImplementation(() => {});
+
+const STEPS = 6_000;
+const seed = Number(process.env.SIMULATION_SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+test.each(Object.entries(CONDITIONS))(
+  `no verdict is older than the bound, whatever KV, D1 and polls do: %s (seed ${seed})`,
+  async (_, condition) => {
+    const report = await simulate({ seed, steps: STEPS, ...condition });
+    expect(report.violations).toEqual([]);
+    // It would prove nothing if no verdict had been stale at all, or none had been asked of each tier.
+    expect(report.tiers.memory.stale).toBeGreaterThan(0);
+    expect(report.tiers.kv.stale).toBeGreaterThan(0);
+    expect(report.tiers.d1.verdicts).toBeGreaterThan(0);
+  },
+);
+
+test('one seed gives one history', async () => {
+  const once = await simulate({ seed: 1, steps: 1_000 });
+  expect(await simulate({ seed: 1, steps: 1_000 })).toEqual(once);
+  expect(await simulate({ seed: 2, steps: 1_000 })).not.toEqual(once);
+});
+
+test.each(Object.entries(BREAKS))('it notices a broken rule: %s', async (_, breakRule) => {
+  const worst = { pollLimit: 3, retention: 60_000, slow: true };
+  // Some breaks only show when much is remembered, others only when little is.
+  const conditions = [worst, {}, { slow: true }];
+  let violations = 0;
+  for (const condition of conditions) {
+    if (violations > 0) break;
+    const report = await simulate({ seed: 1, steps: 15_000, ...condition, breakRule, untilViolated: true });
+    violations = report.violations.length;
+  }
+  expect(violations).toBeGreaterThan(0);
+});

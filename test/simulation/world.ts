@@ -1,0 +1,505 @@
+import type { Caller } from '../../src/domain/caller.ts';
+import { changeKey, type KeyPatch } from '../../src/domain/change-key.ts';
+import { changeUser } from '../../src/domain/change-user.ts';
+import type { Call } from '../../src/domain/decide-access.ts';
+import { deleteUser } from '../../src/domain/delete-user.ts';
+import { toDate } from '../../src/domain/expiration.ts';
+import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
+import { PERMISSION_NAMES } from '../../src/domain/permissions.ts';
+import { revokeKey } from '../../src/domain/revoke-key.ts';
+import type { Services } from '../../src/domain/services.ts';
+import { verifyHash } from '../../src/domain/verify-key.ts';
+import { pruneFeed } from '../../src/storage/change-feed.ts';
+import { commitKeyChange, commitUserChange } from '../../src/storage/commit-change.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import {
+  insertFirstSecret,
+  insertKey,
+  type KeyRow,
+  keyIdOfSecret,
+  readKey,
+  replaceSecret,
+} from '../../src/storage/keys.ts';
+import { insertUser, readUser } from '../../src/storage/users.ts';
+import { openVerificationSource } from '../../src/storage/verification-source.ts';
+import { LateKv } from './late-kv.ts';
+import { Random } from './random.ts';
+import { ReplicatedD1 } from './replicated-d1.ts';
+import { Truth } from './truth.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+/*
+ * Many locations, each with its isolates, its KV and its replica, in which calls and changes happen at random; and after
+ * each call the question whether its verdict was true at some moment within the bound.
+ */
+
+const BOUND = 30_000;
+const GRACE = 300_000;
+const LOCATIONS = 5;
+const ISOLATES_PER_LOCATION = 2;
+const USERS = 8;
+const KEYS = 24;
+const KEYS_TO_COME = 3;
+const MOST_HASHES = 48;
+const MEAN_BETWEEN_STEPS = 150;
+const SHARE_OF_CHANGES = 0.04;
+const ROLES = ['ORG_ADMIN', 'ORG_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
+const ADDRESSES = ['192.0.2.1', '198.51.100.7', '2001:db8::1'];
+const ALLOWLISTS = [[], ['192.0.2.0/24'], ['198.51.100.0/24', '2001:db8::/32'], ['203.0.113.0/24']];
+const HOUR = 60 * 60 * 1000;
+
+export interface Options {
+  seed: number;
+  /** Calls and changes. */
+  steps: number;
+  /** Changes that an answer of the feed holds at most; undefined: as deployed. */
+  pollLimit?: number;
+  /** How long the feed keeps changes, in milliseconds; undefined: for ever. */
+  retention?: number;
+  /** D1 takes its time in half of all cases. */
+  slow?: boolean;
+  /** A rule to break, to see that the simulation notices. */
+  breakRule?: Break;
+  /** Ends at the first violation. */
+  untilViolated?: boolean;
+  onProgress?: (stepsDone: number) => void;
+}
+
+/** How one rule is broken: what is put in place of what is deployed. */
+export interface Break {
+  isolate?: (isolate: Isolate) => Isolate;
+  services?: (services: Services) => Services;
+  /** Called after each commit. */
+  tamper?: (d1: ReplicatedD1, kind: ChangeKind) => void;
+}
+
+export type ChangeKind = 'key' | 'user';
+
+export interface Report {
+  seed: number;
+  steps: number;
+  locations: number;
+  isolates: number;
+  calls: number;
+  changes: number;
+  virtualHours: number;
+  /** Calls answered from each tier, and of those the ones that were stale, within the bound. */
+  tiers: Record<'memory' | 'kv' | 'd1', { verdicts: number; stale: number }>;
+  unavailable: number;
+  inGrace: number;
+  /** Milliseconds, outside of outages. */
+  largestStaleness: number;
+  largestStalenessInGrace: number;
+  pollsPerIsolateAndHour: number;
+  violations: string[];
+}
+
+interface Site {
+  location: number;
+  isolate: Isolate;
+}
+
+export function simulate(options: Options): Promise<Report> {
+  return new World(options).run();
+}
+
+class World {
+  readonly #options: Options;
+  readonly #random: Random;
+  readonly #time: VirtualTime;
+  readonly #truth = new Truth(GRACE + 60_000);
+  readonly #d1: ReplicatedD1;
+  readonly #kv: LateKv;
+  readonly #sites: Site[];
+  /** Those that calls come to at present: isolates are busy and idle by turns, and fall behind when they are idle. */
+  #busy: Site[] = [];
+  readonly #userIds: string[] = [];
+  readonly #hashes: string[] = [];
+  /** Tried by calls before, while and after someone makes the key. */
+  readonly #toCome: string[] = [];
+  readonly #report: Report;
+  #underWay = 0;
+  #polls = 0;
+  #made = 0;
+  #changing: ChangeKind = 'key';
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    // Just before midnight, so that expirations come within the first steps.
+    this.#time = new VirtualTime(Date.UTC(2031, 4, 1, 23, 55));
+    this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options.slow ? 0.5 : 0.88, (at) =>
+      this.#onCommit(at),
+    );
+    this.#kv = new LateKv(this.#time, this.#random, LOCATIONS);
+    this.#sites = Array.from({ length: LOCATIONS * ISOLATES_PER_LOCATION }, (_, index) => ({
+      location: index % LOCATIONS,
+      isolate: this.#newIsolate(),
+    }));
+    this.#report = {
+      seed: options.seed,
+      steps: options.steps,
+      locations: LOCATIONS,
+      isolates: this.#sites.length,
+      calls: 0,
+      changes: 0,
+      virtualHours: 0,
+      tiers: { memory: { verdicts: 0, stale: 0 }, kv: { verdicts: 0, stale: 0 }, d1: { verdicts: 0, stale: 0 } },
+      unavailable: 0,
+      inGrace: 0,
+      largestStaleness: 0,
+      largestStalenessInGrace: 0,
+      pollsPerIsolateAndHour: 0,
+      violations: [],
+    };
+  }
+
+  async run(): Promise<Report> {
+    const startedAt = this.#time.now;
+    await this.#time.runUntil(this.#settle());
+    await this.#time.runUntil(this.#live());
+    const hours = (this.#time.now - startedAt) / HOUR;
+    this.#report.virtualHours = hours;
+    this.#report.pollsPerIsolateAndHour = this.#polls / this.#sites.length / hours;
+    return this.#report;
+  }
+
+  async #live(): Promise<void> {
+    this.#planWeather();
+    for (let step = 1; step <= this.#options.steps; step++) {
+      await this.#time.sleep(this.#random.interval(MEAN_BETWEEN_STEPS));
+      if (this.#random.chance(0.001)) this.#random.pick(this.#sites).isolate = this.#newIsolate();
+      this.#start(this.#random.chance(SHARE_OF_CHANGES) ? this.#change() : this.#call());
+      if (step % 10_000 === 0) this.#options.onProgress?.(step);
+      if (this.#options.untilViolated && this.#report.violations.length > 0) break;
+    }
+    while (this.#underWay > 0) await this.#time.sleep(1_000);
+  }
+
+  /** Sets something going, and goes on at once. */
+  #start(work: Promise<void>): void {
+    this.#underWay += 1;
+    const done = () => {
+      this.#underWay -= 1;
+    };
+    // What hangs is not waited for at the end.
+    const cancel = this.#time.after(10 * 60_000, done);
+    work.then(
+      () => {
+        cancel();
+        done();
+      },
+      () => {
+        cancel();
+        done();
+      },
+    );
+  }
+
+  #planWeather(): void {
+    const outages = ['failing', 'hanging'] as const;
+    const plan = (storage: { outage: 'none' | 'failing' | 'hanging' }, meanBetween: number, longest: number) => {
+      this.#time.after(this.#random.interval(meanBetween), () => {
+        storage.outage = this.#random.pick(outages);
+        this.#time.after(this.#random.between(5_000, longest), () => {
+          storage.outage = 'none';
+          plan(storage, meanBetween, longest);
+        });
+      });
+    };
+    plan(this.#d1, 30 * 60_000, 8 * 60_000);
+    plan(this.#kv, 30 * 60_000, 5 * 60_000);
+    const redraw = () => {
+      for (let location = 0; location < LOCATIONS; location++) this.#d1.redrawLag(location);
+      this.#time.after(30_000, redraw);
+    };
+    redraw();
+    const shift = () => {
+      const busy = this.#sites.filter(() => this.#random.chance(0.4));
+      this.#busy = busy.length > 0 ? busy : [this.#random.pick(this.#sites)];
+      this.#time.after(this.#random.between(3_000, 25_000), shift);
+    };
+    shift();
+    const { retention } = this.#options;
+    if (retention === undefined) return;
+    const prune = () => {
+      const { db, now } = this.#servicesAt(this.#random.pick(this.#sites));
+      this.#start(db.batch([pruneFeed(db, now() - retention)]).then(() => {}));
+      this.#time.after(20_000, prune);
+    };
+    prune();
+  }
+
+  async #call(hash = this.#pickHash()): Promise<void> {
+    const site = this.#random.pick(this.#busy);
+    const { isolate } = site;
+    const call: Call = {
+      clientIp: this.#random.pick(ADDRESSES),
+      needs: this.#random.chance(0.3) ? [this.#random.pick(PERMISSION_NAMES)] : [],
+    };
+    const startedAt = this.#time.now;
+    let tier: 'memory' | 'kv' | 'd1' = 'memory';
+    const services = this.#servicesAt(site);
+    const { cache, source } = services;
+    const watched: Services = {
+      ...services,
+      cache: {
+        read: (name) => {
+          tier = 'kv';
+          return cache.read(name);
+        },
+        write: cache.write,
+      },
+      source: {
+        readFeed: source.readFeed,
+        readRecord: (name, from) => {
+          tier = 'd1';
+          return source.readRecord(name, from);
+        },
+      },
+    };
+    const verdict = await verifyHash(watched, hash, call, 'anyone');
+    const now = this.#time.now;
+    this.#report.calls += 1;
+    if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {
+      this.#report.unavailable += 1;
+      // Only where storage was in trouble since shortly before the call.
+      if (this.#d1.lastTroubleAt < startedAt - 3_000) this.#violate(`UNAVAILABLE without any trouble, at ${now}`);
+      return;
+    }
+    const outcome = verdict.allowed ? `VALID ${verdict.key.label} ${verdict.key.permissions.join(' ')}` : verdict.code;
+    const staleness = this.#truth.stalenessOf(outcome, hash, call, now);
+    // The grace is for calls whose isolate could not hear the feed, though it tried.
+    const inGrace = isolate.polls.failedAt >= startedAt - 2_000;
+    const counted = this.#report.tiers[tier];
+    counted.verdicts += 1;
+    if (staleness > 0) counted.stale += 1;
+    if (inGrace && staleness > BOUND) this.#report.inGrace += 1;
+    if (staleness > (inGrace ? GRACE : BOUND)) {
+      this.#violate(`${outcome} from ${tier} is stale by ${staleness} ms, at ${now}`);
+    } else if (inGrace) {
+      this.#report.largestStalenessInGrace = Math.max(this.#report.largestStalenessInGrace, staleness);
+    } else {
+      this.#report.largestStaleness = Math.max(this.#report.largestStaleness, staleness);
+    }
+  }
+
+  /** Any key; often one that is about to be made, or has just been. */
+  #pickHash(): string {
+    if (this.#random.chance(0.1)) return this.#random.pick(this.#toCome);
+    return this.#random.pick(this.#random.chance(0.3) ? this.#hashes.slice(-4) : this.#hashes);
+  }
+
+  async #change(): Promise<void> {
+    if (this.#d1.outage !== 'none') return;
+    this.#report.changes += 1;
+    const services = this.#servicesAt(this.#random.pick(this.#sites));
+    const kind = this.#random.next();
+    if (kind < 0.1) return this.#createKey(services);
+    if (kind < 0.16) return this.#changeAnyKey(services, 'revoke');
+    if (kind < 0.3) return this.#changeAnyKey(services, 'rotate');
+    if (kind < 0.6) return this.#changeAnyKey(services, this.#drawPatch());
+    return this.#changeAnyUser(services, kind < 0.65 ? 'delete' : 'change');
+  }
+
+  #drawPatch(): KeyPatch {
+    const tomorrow = toDate(this.#time.now + 24 * HOUR);
+    return this.#random.pick<KeyPatch>([
+      { ipWhitelist: this.#random.pick(ALLOWLISTS) },
+      { ipWhitelist: [] },
+      { restriction: { hasRestrictedPermissions: true, permissions: ['review_read'] } },
+      { restriction: { hasRestrictedPermissions: false, permissions: [] } },
+      { expirationDate: tomorrow },
+      { expirationDate: null },
+      { label: `label ${this.#made++}` },
+    ]);
+  }
+
+  async #changeAnyKey(services: Services, patch: KeyPatch | 'revoke' | 'rotate'): Promise<void> {
+    const rows = this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL');
+    if (rows.length === 0) return;
+    const key = await readKey(services.db, Number(this.#random.pick(rows).id));
+    if (key === null) return;
+    const owner = asCaller({ userId: key.userId, role: key.userRole });
+    this.#changing = 'key';
+    if (patch === 'revoke') await revokeKey(services, owner, key);
+    else if (patch === 'rotate') await this.#rotate(services, key);
+    else await changeKey(services, owner, key, patch);
+  }
+
+  async #rotate(services: Services, key: KeyRow): Promise<void> {
+    const now = services.now();
+    const hash = `hash ${++this.#made}`;
+    const overlap = this.#random.between(0, 40_000);
+    const [old] = this.#d1.read(`SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NULL`);
+    // Calls that are under way just when the overlap ends.
+    for (let i = 0; i < 6 && old !== undefined; i++) {
+      const at = overlap - this.#random.between(0, 400);
+      this.#time.after(Math.max(0, at), () => this.#start(this.#call(String(old.hash))));
+    }
+    await commitKeyChange(services, {
+      ...replaceSecret(services.db, key, { hash, sealed: '', hint: '', hintFolded: '', createdAt: now }, now + overlap),
+      keyId: key.id,
+      audit: { action: 'api_key.rotated', changes: {} },
+      actor: { operator: 'simulation' },
+      now,
+    });
+    this.#addHash(hash);
+  }
+
+  /** Hashes that have been tried for long are tried no more. */
+  #addHash(hash: string): void {
+    this.#hashes.push(hash);
+    if (this.#hashes.length > MOST_HASHES) this.#hashes.shift();
+  }
+
+  async #changeAnyUser(services: Services, what: 'delete' | 'change'): Promise<void> {
+    const user = await readUser(services.db, this.#random.pick(this.#userIds));
+    if (user === null) return;
+    const provider = asCaller({ userId: 'f'.repeat(24), role: 'PROVIDER' });
+    this.#changing = 'user';
+    if (what === 'change') {
+      const role = this.#random.pick(ROLES);
+      await changeUser(services, provider, user, this.#random.chance(0.5) ? { role } : { disabled: !user.disabled });
+      return;
+    }
+    await deleteUser(services, provider, user);
+    await this.#createUser(services);
+    for (let i = 0; i < KEYS / USERS; i++) await this.#createKey(services);
+  }
+
+  async #createUser(services: Services): Promise<void> {
+    const id = (++this.#made).toString(16).padStart(24, '0');
+    const email = `${id}@simulated.example`;
+    await commitUserChange(services, {
+      rows: [
+        insertUser(services.db, {
+          id,
+          orgId: 1,
+          role: this.#random.pick(ROLES),
+          firstName: 'Simulated',
+          lastName: 'User',
+          email,
+          emailFolded: email,
+          searchFolded: email,
+          createdAt: services.now(),
+        }),
+      ],
+      userId: id,
+      orgId: 1,
+      audit: { action: 'user.created', changes: {} },
+      actor: { operator: 'simulation' },
+      now: services.now(),
+    });
+    this.#userIds.push(id);
+  }
+
+  /** Makes the key of the oldest hash that has none yet; calls have been trying it. */
+  async #createKey(services: Services): Promise<void> {
+    const users = this.#d1.read("SELECT id FROM users WHERE type = 'user'");
+    const hash = this.#toCome.shift();
+    this.#toCome.push(`hash ${++this.#made}`);
+    if (hash === undefined || users.length === 0) return;
+    this.#changing = 'key';
+    const label = `key ${this.#made}`;
+    await commitKeyChange(services, {
+      rows: [
+        insertKey(services.db, {
+          userId: String(this.#random.pick(users).id),
+          label,
+          labelFolded: label,
+          description: null,
+          hint: '',
+          hintFolded: '',
+          expirationDate: null,
+          ipWhitelist: this.#random.pick(ALLOWLISTS),
+          hasRestrictedPermissions: false,
+          permissions: [],
+          createdBy: 'f'.repeat(24),
+          createdByName: 'Simulated User',
+          createdAt: services.now(),
+        }),
+        insertFirstSecret(services.db, { hash, sealed: '', createdAt: services.now() }),
+      ],
+      keyId: keyIdOfSecret(hash),
+      audit: { action: 'api_key.created', changes: {} },
+      actor: { operator: 'simulation' },
+      now: services.now(),
+    });
+    this.#addHash(hash);
+  }
+
+  async #settle(): Promise<void> {
+    this.#d1.tamper("INSERT INTO organisations (name, name_folded, is_deployment, created_at) VALUES ('o', 'o', 1, 0)");
+    const [site] = this.#sites;
+    if (site === undefined) throw new Error('There is no site');
+    for (let i = 0; i < KEYS_TO_COME; i++) this.#toCome.push(`hash ${++this.#made}`);
+    // Each may fail, as everything here: there only have to be enough of them.
+    while (this.#userIds.length < USERS) await this.#createUser(this.#servicesAt(site)).catch(() => {});
+    while (this.#hashes.length < KEYS) await this.#createKey(this.#servicesAt(site)).catch(() => {});
+  }
+
+  #onCommit(at: number): void {
+    this.#options.breakRule?.tamper?.(this.#d1, this.#changing);
+    this.#truth.observe(this.#d1, at);
+  }
+
+  #newIsolate(): Isolate {
+    const fresh = newIsolate();
+    if (this.#options.pollLimit !== undefined) fresh.polls.mostChanges = this.#options.pollLimit;
+    return this.#options.breakRule?.isolate?.(fresh) ?? fresh;
+  }
+
+  #servicesAt({ location, isolate }: Site): Services {
+    const d1 = this.#d1.at(location);
+    const source = openVerificationSource(d1);
+    const services: Services = {
+      ...isolate,
+      settings: {
+        keyPrefix: 'lk',
+        organisationRateLimit: false,
+        requestLog: 'errors',
+        maxStalenessMs: BOUND,
+        pollIntervalMs: 10_000,
+        outageGraceMs: GRACE,
+        auditKeepMs: Number.POSITIVE_INFINITY,
+      },
+      db: openDatabase(d1),
+      source: {
+        readFeed: (after, limit) => {
+          this.#polls += 1;
+          return source.readFeed(after, limit);
+        },
+        readRecord: source.readRecord,
+      },
+      cache: this.#kv.at(location),
+      mayMiss: async () => true,
+      keyring: async () => null,
+      now: () => this.#time.now,
+      after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),
+      defer: (work) => void work.catch(() => {}),
+    };
+    return this.#options.breakRule?.services?.(services) ?? services;
+  }
+
+  #violate(what: string): void {
+    this.#report.violations.push(what);
+  }
+}
+
+function asCaller({ userId, role }: { userId: string; role: Caller['key']['userRole'] }): Caller {
+  return {
+    clientIp: null,
+    key: {
+      id: 0,
+      label: '',
+      orgId: 1,
+      userId,
+      userRole: role,
+      userType: 'user',
+      expirationDate: null,
+      ipWhitelist: [],
+      permissions: PERMISSION_NAMES,
+    },
+  };
+}
