@@ -21,6 +21,8 @@ export default defineConfig({
                 MASTER_KEYS: `test:${Buffer.alloc(32).toString('base64')}`,
                 // A whole file of tests is one organisation, quickly past 300 calls a minute.
                 RATE_LIMIT: 'off',
+                // So that the tests of what is in the log see all that could be.
+                REQUEST_LOG: 'all',
                 MIGRATIONS: migrations,
               },
             },

@@ -4,7 +4,7 @@ import { actorOf, type Caller } from './caller.ts';
 import { differences } from './differences.ts';
 import { foldText } from './fold-text.ts';
 import { findKeyShortfall } from './key-reach.ts';
-import { effectivePermissions, type PermissionName } from './permissions.ts';
+import { effectivePermissions, isPermissionName, type PermissionName } from './permissions.ts';
 import type { Outcome } from './refusal.ts';
 import { refuseReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
@@ -17,7 +17,7 @@ export interface KeyPatch {
   expirationDate?: string | null | undefined;
   ipWhitelist?: string[] | undefined;
   /** The two come together. `permissions` counts only for a restricted key. */
-  restriction?: { hasRestrictedPermissions: boolean; permissions: PermissionName[] } | undefined;
+  restriction?: { hasRestrictedPermissions: boolean; permissions: string[] } | undefined;
 }
 
 /**
@@ -92,7 +92,7 @@ function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermiss
     },
     judgedPermissions:
       isNewList && patch.restriction !== undefined
-        ? patch.restriction.permissions
+        ? patch.restriction.permissions.filter(isPermissionName)
         : effectivePermissions(restriction, key.userRole),
   };
 }
@@ -100,7 +100,7 @@ function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermiss
 /** What a new restriction stores. A list put back as it was shown, filtered or not, leaves what was stored alone. */
 function restrict(
   key: KeyRow,
-  given: { hasRestrictedPermissions: boolean; permissions: PermissionName[] },
+  given: { hasRestrictedPermissions: boolean; permissions: string[] },
 ): { hasRestrictedPermissions: boolean; permissions: string[] } {
   if (!given.hasRestrictedPermissions) return { hasRestrictedPermissions: false, permissions: [] };
   if (key.hasRestrictedPermissions) {

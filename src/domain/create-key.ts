@@ -6,7 +6,7 @@ import { findOrganisationNamed } from './find-organisation.ts';
 import { findUserById } from './find-user.ts';
 import { foldText } from './fold-text.ts';
 import { mintSecret } from './mint-secret.ts';
-import { effectivePermissions, type PermissionName } from './permissions.ts';
+import { effectivePermissions, isPermissionName } from './permissions.ts';
 import { findShortfall } from './reach.ts';
 import type { Outcome, Refusal } from './refusal.ts';
 import { refuseReach } from './refuse-reach.ts';
@@ -21,7 +21,7 @@ export interface KeyRequest {
   ipWhitelist: string[];
   hasRestrictedPermissions: boolean;
   /** Counts only with `hasRestrictedPermissions`. */
-  permissions: PermissionName[];
+  permissions: string[];
   /** `bot`: a main integration key. Left out: `user` when a user is named, else the type of the caller's own user. */
   userType?: UserType | undefined;
   /** The user that the key is for; left out: the caller's. */
@@ -50,7 +50,9 @@ export async function createKey(
     return owner.refused === 'out_of_reach' ? refuseReach(services, caller, attempt, owner.shortfall) : owner;
   }
 
-  const permissions = request.hasRestrictedPermissions ? [...new Set(request.permissions)] : [];
+  const permissions = request.hasRestrictedPermissions
+    ? [...new Set(request.permissions)].filter(isPermissionName)
+    : [];
   const shortfall = findShortfall(caller.key, {
     ...owner,
     userRole: owner.role,
@@ -109,47 +111,47 @@ export async function createKey(
   return key === null ? { refused: 'not_found' } : { key, apiKey: secret.apiKey };
 }
 
-async function findOwner(services: Services, caller: Caller, request: KeyRequest): Promise<Owner | Refusal> {
-  const another = request.userId === caller.key.userId ? undefined : request.userId;
-  const userType = request.userType ?? (another === undefined ? caller.key.userType : 'user');
-  return userType === 'bot'
-    ? findMainOwner(services, caller, request)
-    : findPersonalOwner(services, caller, another, request.orgId);
-}
+type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
 
-async function findMainOwner(
-  services: Services,
-  caller: Caller,
-  { userId, orgId }: KeyRequest,
-): Promise<Owner | Refusal> {
-  if (userId !== undefined && (caller.key.userType !== 'bot' || userId !== caller.key.userId)) {
-    return invalid('user_id', 'A main integration key belongs to no person: leave user_id out.');
+/** What does not go together in whom a key is asked for, by field; nothing when it all does. Pure. */
+export function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<string, string> {
+  const { userId, orgId } = request;
+  const isOwn = userId === undefined || userId === caller.key.userId;
+  if (wantedType(caller, request) === 'bot') {
+    const isBotItself = isOwn && caller.key.userType === 'bot';
+    return userId === undefined || isBotItself
+      ? {}
+      : { user_id: 'A main integration key belongs to no person: leave user_id out.' };
   }
-  const organisation = await findOrganisationNamed(services, caller, orgId);
-  return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };
+  return {
+    ...(orgId === undefined ? {} : { org_id: 'It goes with "user_type": "bot" only.' }),
+    ...(isOwn && caller.key.userType === 'bot'
+      ? { user_id: 'A main integration has no personal keys of its own: name the user that the key is for.' }
+      : {}),
+  };
 }
 
-async function findPersonalOwner(
-  services: Services,
-  caller: Caller,
-  another: string | undefined,
-  orgId: number | undefined,
-): Promise<Owner | Refusal> {
-  if (orgId !== undefined) return invalid('org_id', 'It goes with "user_type": "bot" only.');
-  if (another === undefined) {
-    return caller.key.userType === 'user'
-      ? { belongsTo: 'caller', userId: caller.key.userId, role: caller.key.userRole }
-      : invalid('user_id', 'A main integration has no personal keys of its own: name the user that the key is for.');
+/** The type that is asked for; unasked, `user` where another user is named, else that of the caller's own user. */
+function wantedType(caller: Caller, { userType, userId }: OwnerRequest): UserType {
+  const isOwn = userId === undefined || userId === caller.key.userId;
+  return userType ?? (isOwn ? caller.key.userType : 'user');
+}
+
+async function findOwner(services: Services, caller: Caller, request: OwnerRequest): Promise<Owner | Refusal> {
+  const conflicts = findOwnerConflicts(caller, request);
+  if (Object.keys(conflicts).length > 0) return { refused: 'invalid', fields: conflicts };
+  if (wantedType(caller, request) === 'bot') {
+    const organisation = await findOrganisationNamed(services, caller, request.orgId);
+    return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };
+  }
+  if (request.userId === undefined || request.userId === caller.key.userId) {
+    return { belongsTo: 'caller', userId: caller.key.userId, role: caller.key.userRole };
   }
   // Before any look-up, so that those who may not do this cannot find out which users exist.
   if (!administersKeys(caller.key.userRole)) {
     return { refused: 'out_of_reach', shortfall: { rule: 'administrators_only' } };
   }
-  const user = await findUserById(services, caller, another);
+  const user = await findUserById(services, caller, request.userId);
   if (user === null) return { refused: 'not_found' };
   return { belongsTo: 'new_for_another', userId: user.id, role: user.role };
-}
-
-function invalid(field: string, message: string): Refusal {
-  return { refused: 'invalid', fields: { [field]: message } };
 }

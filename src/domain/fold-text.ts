@@ -1,8 +1,8 @@
 /**
  * Text with its case taken away, for searching and for uniqueness whatever the case, beyond ASCII too (SQLite folds
- * ASCII only). Up and down again, because some letters meet only that way (`ß` and `SS`); the two small sigmas are one
- * letter; composed and decomposed forms (`é`) are one text.
+ * ASCII only). Down, up and down again, because some letters meet only that way (`ẞ`, `ß` and `SS`); the two small sigmas
+ * are one letter; composed and decomposed forms (`é`) are one text.
  */
 export function foldText(text: string): string {
-  return text.normalize('NFC').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
+  return text.normalize('NFC').toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }

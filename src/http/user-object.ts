@@ -9,7 +9,8 @@ export function userObject(user: UserRow) {
     last_name: user.lastName,
     email: user.email,
     role: user.role,
-    status: user.signedInAt === null ? 'invited' : 'active',
+    // A bot is never invited: it has nothing to sign in to.
+    status: user.type === 'user' && user.signedInAt === null ? 'invited' : 'active',
     disabled: user.disabled,
     created_at: Math.floor(user.createdAt / 1000),
   };

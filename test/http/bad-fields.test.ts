@@ -94,9 +94,10 @@ const NETWORKS: Case[] = [
     ['ip_whitelist.1', 'ip_whitelist.3'],
   ],
   [
+    // Their number only: naming each would make of a body of 64 KiB an answer of megabytes.
     '101 entries of which one is wrong',
     { ip_whitelist: [...Array(100).fill('10.0.0.1'), 'office'] },
-    ['ip_whitelist', 'ip_whitelist.100'],
+    ['ip_whitelist'],
   ],
   ...[...addresses.invalid_entries, ...addresses.more_invalid_entries].map(
     (entry): Case => [

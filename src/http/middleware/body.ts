@@ -16,19 +16,20 @@ const declaredAsJson = createMiddleware<HttpEnv>(async (c, next) => {
   await next();
 });
 
-const emptyBody = createMiddleware<HttpEnv>(async (c, next) => {
-  const body = (await readText(c))?.trim();
-  if (body !== '' && body !== '{}') {
+/** For calls with a body: not too large, and declared as JSON. What is in it is looked at by `validJson`. */
+export const jsonBody = every(limitedBody, declaredAsJson);
+
+/** For calls that take no body: one may come all the same, if it is not too large. `emptyBody` looks at it later. */
+export const optionalBody = limitedBody;
+
+/** Nothing, or `{}` of any type. It comes after what finds the thing that the path names: 404 before 400. */
+export const emptyBody = createMiddleware<HttpEnv>(async (c, next) => {
+  const body = await readText(c);
+  if (body === null || !/^\s*(\{\s*\}\s*)?$/.test(body)) {
     return fail(c, { refused: 'invalid', fields: { body: 'This call takes no body.' } });
   }
   await next();
 });
-
-/** For calls with a body: not too large, and declared as JSON. What is in it is looked at by `validJson`. */
-export const jsonBody = every(limitedBody, declaredAsJson);
-
-/** For calls that take no body: none, or `{}` of any type. */
-export const noBody = every(limitedBody, emptyBody);
 
 /** The body of a request as text; null when it is not UTF-8, which the platform would quietly mend. */
 export async function readText(c: HttpContext): Promise<string | null> {

@@ -10,7 +10,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { currentKeyObject, keyObject } from '../key-object.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
-import { jsonBody, noBody } from '../middleware/body.ts';
+import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitLooks } from '../middleware/limit-rate.ts';
 import { requires } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
@@ -38,7 +38,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     '/',
     requires('api_key_manage'),
     jsonBody,
-    validJson((c) => newKeyBody(c.var.services.now())),
+    validJson((c) => newKeyBody(c.var.services.now(), c.var.caller)),
     async (c) => {
       const { services, caller } = c.var;
       const created = await createKey(services, caller, c.req.valid('json'));
@@ -61,7 +61,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .post('/revoke/:id', requires('api_key_manage'), noBody, accessibleKey, async (c) => {
+  .post('/revoke/:id', requires('api_key_manage'), optionalBody, accessibleKey, emptyBody, async (c) => {
     const { services, caller, key } = c.var;
     await revokeKey(services, caller, key);
     return c.json({ id: key.id, status: 'success' });
@@ -99,7 +99,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     requires('api_key_manage'),
     jsonBody,
     accessibleKey,
-    validJson((c) => keyPatchBody(c.var.services.now(), c.var.key.expirationDate)),
+    validJson((c) => keyPatchBody(c.var.services.now(), c.var.key)),
     async (c) => {
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));

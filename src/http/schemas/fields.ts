@@ -25,11 +25,12 @@ export function nonEmptyText(longest: number) {
 /** A query's yes or no: `true`, `false`, `1`, `0` and the like, in any letter case. */
 export const flag = z.stringbool('Must be true or false.');
 
-const wholeNumber = z
+const digits = z
   .string()
   .regex(/^-?[0-9]+$/, 'Must be a whole number.')
-  .transform(Number)
-  .refine(Number.isSafeInteger, 'Is out of range.');
+  .transform(Number);
+
+const wholeNumber = digits.refine(Number.isSafeInteger, 'Is out of range.');
 
 /** The id of a key or an organisation, in a query. */
 export const rowId = wholeNumber.refine((id) => id >= 1, 'Must be an id, from 1.');
@@ -37,7 +38,10 @@ export const rowId = wholeNumber.refine((id) => id >= 1, 'Must be an id, from 1.
 /** The fields that page a list. */
 export const paging = {
   // Below the first page is the first page: clients that count from 0 get an answer.
-  page: wholeNumber.transform((page) => Math.max(page, 1)).default(1),
+  page: digits
+    .transform((page) => Math.max(page, 1))
+    .refine(Number.isSafeInteger, 'Is out of range.')
+    .default(1),
   per_page: wholeNumber
     .refine((size) => size >= 1 && size <= MOST_PER_PAGE, `Must be from 1 to ${MOST_PER_PAGE}.`)
     .default(USUAL_PER_PAGE),

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { parseNetwork } from '../../domain/allowlist.ts';
+import type { Caller } from '../../domain/caller.ts';
+import { findOwnerConflicts } from '../../domain/create-key.ts';
 import { mayExpireOn } from '../../domain/expiration.ts';
 import { dependencyOf, isPermissionName } from '../../domain/permissions.ts';
 import { USER_TYPES } from '../../domain/roles.ts';
 import { isUserId } from '../../domain/user-id.ts';
+import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
 import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text } from './fields.ts';
 
@@ -53,34 +56,34 @@ function keyFields(now: number, present: string | null) {
  * The rules on the two fields of a restriction: each requires the other, and the list holds what exists, with what it
  * depends on. They are looked at also when other fields are wrong, so that one answer names everything; so nothing is
  * known here of what the fields hold.
+ * @param stored what the key has in its list already, which may be put back even when the catalogue has lost a name
  */
-function checkRestriction(
-  body: unknown,
-  issues: { addIssue: (issue: { code: 'custom'; path: PropertyKey[]; message: string }) => void },
-) {
-  const add = (path: PropertyKey[], message: string) => issues.addIssue({ code: 'custom', path, message });
-  const { has_restricted_permissions: restricted, permissions } = z
-    .object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() })
-    .partial()
-    .parse(body);
-  if (restricted === undefined && permissions !== undefined) {
-    add(['has_restricted_permissions'], 'Required when permissions is given.');
-  }
-  if (permissions === undefined && restricted !== undefined) {
-    add(['permissions'], 'Required when has_restricted_permissions is given.');
-  }
-  if (restricted === false || !Array.isArray(permissions)) return;
-  const names: unknown[] = permissions;
-  names.forEach((name, index) => {
-    if (typeof name !== 'string') return;
-    if (!isPermissionName(name)) {
-      add(['permissions', index], 'There is no such permission. GET /v2/permissions lists them.');
-      return;
+function checkRestriction(stored: readonly string[] = []) {
+  return (body: unknown, context: z.RefinementCtx) => {
+    const add = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const { has_restricted_permissions: restricted, permissions } = UNREAD_RESTRICTION.parse(body);
+    if (restricted === undefined && permissions !== undefined) {
+      add(['has_restricted_permissions'], 'Required when permissions is given.');
     }
-    const needed = dependencyOf(name);
-    if (needed !== null && !names.includes(needed)) add(['permissions', index], `Needs ${needed} in the list too.`);
-  });
+    if (permissions === undefined && restricted !== undefined) {
+      add(['permissions'], 'Required when has_restricted_permissions is given.');
+    }
+    if (restricted === false || !Array.isArray(permissions)) return;
+    const names: unknown[] = permissions;
+    names.forEach((name, index) => {
+      if (typeof name !== 'string') return;
+      if (!isPermissionName(name)) {
+        if (stored.includes(name)) return;
+        add(['permissions', index], 'There is no such permission. GET /v2/permissions lists them.');
+        return;
+      }
+      const needed = dependencyOf(name);
+      if (needed !== null && !names.includes(needed)) add(['permissions', index], `Needs ${needed} in the list too.`);
+    });
+  };
 }
+
+const UNREAD_RESTRICTION = z.object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() }).partial();
 
 const ALSO_WHEN_FIELDS_ARE_WRONG = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -88,45 +91,59 @@ const ALSO_WHEN_FIELDS_ARE_WRONG = {
 
 function toRestriction(restricted: boolean | undefined, permissions: string[] | undefined) {
   if (restricted === undefined || permissions === undefined) return undefined;
-  return { hasRestrictedPermissions: restricted, permissions: restricted ? permissions.filter(isPermissionName) : [] };
+  return { hasRestrictedPermissions: restricted, permissions: restricted ? permissions : [] };
 }
 
 /** Body of `POST /api_keys`. `now`: unix milliseconds. */
-export function newKeyBody(now: number) {
+export function newKeyBody(now: number, caller: Caller) {
   return z
     .strictObject({
       label: nonEmptyText(LABEL_LENGTH),
       ...keyFields(now, null),
-      user_type: z.enum(USER_TYPES).optional(),
-      user_id: z.string().refine(isUserId, 'Must be 24 lower-case hex digits.').optional(),
-      org_id: z.int().positive().optional(),
+      ...ownerFields,
     })
-    .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG)
+    .superRefine(checkRestriction(), ALSO_WHEN_FIELDS_ARE_WRONG)
+    .superRefine((body, { addIssue }) => {
+      const owner = UNREAD_OWNER.safeParse(body);
+      if (!owner.success) return;
+      const conflicts = findOwnerConflicts(caller, ownerOf(owner.data));
+      for (const [field, message] of Object.entries(conflicts)) addIssue({ code: 'custom', path: [field], message });
+    }, ALSO_WHEN_FIELDS_ARE_WRONG)
     .transform((body) => ({
       label: body.label,
       description: body.description ?? null,
       expirationDate: body.expiration_date ?? null,
       ipWhitelist: body.ip_whitelist ?? [],
       ...(toRestriction(body.has_restricted_permissions, body.permissions) ?? UNRESTRICTED),
-      userType: body.user_type,
-      userId: body.user_id,
-      orgId: body.org_id,
+      ...ownerOf(body),
     }));
+}
+
+const ownerFields = {
+  user_type: z.enum(USER_TYPES).optional(),
+  user_id: z.string().refine(isUserId, 'Must be 24 lower-case hex digits.').optional(),
+  org_id: z.int().positive().optional(),
+};
+
+const UNREAD_OWNER = z.object(ownerFields);
+
+function ownerOf(body: z.infer<typeof UNREAD_OWNER>) {
+  return { userType: body.user_type, userId: body.user_id, orgId: body.org_id };
 }
 
 const UNRESTRICTED = { hasRestrictedPermissions: false, permissions: [] };
 
 /**
  * Body of `PUT /api_keys/{id}`: what GET returned can be put back.
- * @param present the expiration date that the key has now
+ * @param present the key as it is now
  */
-export function keyPatchBody(now: number, present: string | null) {
+export function keyPatchBody(now: number, present: KeyRow) {
   return z
     .preprocess(
       dropFields(READ_ONLY_KEY_FIELDS),
       z
-        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present) })
-        .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG),
+        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present.expirationDate) })
+        .superRefine(checkRestriction(present.permissions), ALSO_WHEN_FIELDS_ARE_WRONG),
     )
     .transform((body) => ({
       label: body.label,
