@@ -37,7 +37,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
-          include: ['test/{setup,readme,simulation}/**/*.test.ts'],
+          include: ['test/{setup,readme,simulation,consumer}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

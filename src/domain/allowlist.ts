@@ -79,6 +79,11 @@ export function allows(list: Allowlist, clientIp: string | null): boolean {
   return covers(list, { family: address.family, first: address.value, last: address.value });
 }
 
+/** The first entry of a list that lets this address in, as it is written; null when none does by itself. */
+export function findCoveringEntry(entries: readonly string[], clientIp: string): string | null {
+  return entries.find((entry) => allows(compileAllowlist([entry]), clientIp)) ?? null;
+}
+
 /** Whether every address of the network passes the list, also where several entries cover it together. */
 export function covers(list: Allowlist, network: Network): boolean {
   if (list.unrestricted) return true;

@@ -11,20 +11,45 @@ export interface Call {
 
 export type Decision = { allowed: true } | { allowed: false; code: KeyDenialCode };
 
+/** One thing that a key can be refused for. `now` in unix milliseconds. */
+interface AccessRule {
+  check: 'revocation' | 'user' | 'expiry' | 'address' | 'permissions';
+  /** What a call is refused with that does not pass. */
+  code: KeyDenialCode;
+  passes(record: KeyRecord, call: Call, now: number): boolean;
+}
+
 /**
- * Whether a call with this key is allowed. Pure: no I/O and no clock. Everything a key can be refused for is decided
- * here, in the order of the contract, so that HTTP, RPC and console cannot disagree.
+ * Everything that a key can be refused for, in the order of the contract. Deciding about a call and explaining why go
+ * through the same list, so that they cannot disagree.
+ */
+export const ACCESS_RULES: readonly AccessRule[] = [
+  {
+    check: 'revocation',
+    code: 'REVOKED',
+    passes: (record, _call, now) => !record.revoked && (record.retiresAt === null || now < record.retiresAt),
+  },
+  { check: 'user', code: 'USER_DISABLED', passes: (record) => !record.userDisabled },
+  {
+    check: 'expiry',
+    code: 'EXPIRED',
+    passes: (record, _call, now) => record.expiresAt === null || now < record.expiresAt,
+  },
+  { check: 'address', code: 'IP_NOT_ALLOWED', passes: (record, call) => allows(record.allowlist, call.clientIp) },
+  {
+    check: 'permissions',
+    code: 'PERMISSION_DENIED',
+    passes: (record, call) => call.needs.every((name) => record.verified.permissions.includes(name)),
+  },
+];
+
+/**
+ * Whether a call with this key is allowed. Pure: no I/O and no clock.
  * @param now unix milliseconds, read after the last await before this
  */
 export function decideAccess(record: KeyRecord, call: Call, now: number): Decision {
-  if (record.revoked || (record.retiresAt !== null && now >= record.retiresAt)) {
-    return { allowed: false, code: 'REVOKED' };
-  }
-  if (record.userDisabled) return { allowed: false, code: 'USER_DISABLED' };
-  if (record.expiresAt !== null && now >= record.expiresAt) return { allowed: false, code: 'EXPIRED' };
-  if (!allows(record.allowlist, call.clientIp)) return { allowed: false, code: 'IP_NOT_ALLOWED' };
-  if (!call.needs.every((name) => record.verified.permissions.includes(name))) {
-    return { allowed: false, code: 'PERMISSION_DENIED' };
+  for (const rule of ACCESS_RULES) {
+    if (!rule.passes(record, call, now)) return { allowed: false, code: rule.code };
   }
   return { allowed: true };
 }

@@ -12,7 +12,7 @@ export async function findKeyById(services: Services, caller: Caller, id: number
 /** The key that someone found lying about, if the caller has access to it; also by a secret that was rotated out. */
 export async function findKeyBySecret(services: Services, caller: Caller, apiKey: string): Promise<KeyRow | null> {
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) return null;
-  return ifAccessible(caller, await readKeyByHash(services.db, await hashApiKey(apiKey)));
+  return ifAccessible(caller, await readKeyByHash(services.db, hashApiKey(apiKey)));
 }
 
 function ifAccessible(caller: Caller, key: KeyRow | null): KeyRow | null {

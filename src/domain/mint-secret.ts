@@ -17,7 +17,7 @@ export async function mintSecret(services: Pick<Services, 'settings' | 'keyring'
   const keyring = await services.keyring();
   if (keyring === null) return null;
   const apiKey = generateApiKey(services.settings.keyPrefix);
-  const hash = await hashApiKey(apiKey);
+  const hash = hashApiKey(apiKey);
   const hint = hintOf(apiKey);
   return { apiKey, hash, sealed: await keyring.seal(apiKey, hash), hint, hintFolded: foldText(hint) };
 }

@@ -62,5 +62,5 @@ export async function resealSecrets(
 
 async function reseal(keyring: Keyring, { hash, sealed }: SealedSecret): Promise<string | null> {
   const apiKey = await keyring.open(sealed, hash);
-  return apiKey !== null && (await hashApiKey(apiKey)) === hash ? keyring.seal(apiKey, hash) : null;
+  return apiKey !== null && hashApiKey(apiKey) === hash ? keyring.seal(apiKey, hash) : null;
 }

@@ -24,7 +24,7 @@ export async function seeKey(services: Services, caller: Caller, key: KeyRow): P
   if (secret?.sealed == null) return REVOKED;
   const keyring = await services.keyring();
   const apiKey = (await keyring?.open(secret.sealed, secret.hash)) ?? null;
-  if (apiKey === null || (await hashApiKey(apiKey)) !== secret.hash) {
+  if (apiKey === null || hashApiKey(apiKey) !== secret.hash) {
     logFailure(
       'a sealed secret does not open: MASTER_KEYS lacks the entry that sealed it, or the row was changed',
       null,

@@ -5,44 +5,51 @@ import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { lookUpRecord, recallRecord } from './look-up-record.ts';
 import type { Services } from './services.ts';
 
-/** `keyId` names the key that was refused, where there is one. */
-export type Verdict = { allowed: true; key: VerifiedKey } | { allowed: false; code: DenialCode; keyId: number | null };
+/** `key` of a refusal names the key that was refused, where there is one. */
+export type Verdict =
+  | { allowed: true; key: VerifiedKey }
+  | { allowed: false; code: DenialCode; key: Pick<VerifiedKey, 'id' | 'orgId'> | null };
 
 /**
- * Decides about one call with a key.
- * @param apiKey as the client sent it; null when it sent none
- * @param payer who pays for the look-up when the key is in no cache (see miss-budget.ts)
+ * Decides about one call with a key: at once for a key in memory, which is nearly always, else when storage has answered.
+ * @param apiKey as the client sent it; null or empty when it sent none
+ * @param payer tells who pays for the look-up when the key is in no cache (see miss-budget.ts)
  */
-export async function verifyKey(
+export function verifyKey(
   services: Services,
   apiKey: string | null,
   call: Call,
-  payer: string,
-): Promise<Verdict> {
-  if (apiKey === null) return { allowed: false, code: 'MISSING_KEY', keyId: null };
+  payer: () => string,
+): Verdict | Promise<Verdict> {
+  if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
-    return { allowed: false, code: 'MALFORMED_KEY', keyId: null };
+    return { allowed: false, code: 'MALFORMED_KEY', key: null };
   }
-  return verifyHash(services, await hashApiKey(apiKey), call, payer);
+  return verifyHash(services, hashApiKey(apiKey), call, payer);
 }
 
 /** The same for a key that is known by its hash only. */
-export function verifyHash(services: Services, hash: string, call: Call, payer: string): Verdict | Promise<Verdict> {
+export function verifyHash(
+  services: Services,
+  hash: string,
+  call: Call,
+  payer: () => string,
+): Verdict | Promise<Verdict> {
   const now = services.now();
   const held = recallRecord(services, hash, now);
   return held !== null ? decide(held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
 
-async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: string): Promise<Verdict> {
-  const found = await lookUpRecord(services, hash, () => services.mayMiss(payer));
+async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => string): Promise<Verdict> {
+  const found = await lookUpRecord(services, hash, () => services.mayMiss(payer()));
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
   switch (found.outcome) {
     case 'over_budget':
-      return { allowed: false, code: 'RATE_LIMITED', keyId: null };
+      return { allowed: false, code: 'RATE_LIMITED', key: null };
     case 'unavailable':
-      return { allowed: false, code: 'UNAVAILABLE', keyId: null };
+      return { allowed: false, code: 'UNAVAILABLE', key: null };
     case 'absent':
-      return { allowed: false, code: 'UNKNOWN_KEY', keyId: null };
+      return { allowed: false, code: 'UNKNOWN_KEY', key: null };
     case 'found':
       return decide(found.record, call, services.now());
   }
@@ -50,6 +57,6 @@ async function lookUpAndDecide(services: Services, hash: string, call: Call, pay
 
 function decide(record: KeyRecord, call: Call, now: number): Verdict {
   const decision = decideAccess(record, call, now);
-  if (!decision.allowed) return { allowed: false, code: decision.code, keyId: record.keyId };
+  if (!decision.allowed) return { allowed: false, code: decision.code, key: { id: record.keyId, orgId: record.orgId } };
   return { allowed: true, key: record.verified };
 }

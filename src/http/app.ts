@@ -13,6 +13,7 @@ import { auditRoutes } from './routes/audit-events.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { userRoutes } from './routes/users.ts';
+import { verificationRoutes } from './routes/verification.ts';
 
 /** The HTTP API. `compose` gives what one request works with. */
 export function createApp(compose: Compose) {
@@ -26,6 +27,8 @@ export function createApp(compose: Compose) {
   // Who calls, and how often: before anything else about the request is looked at.
   app.use('/v2/*', provideServices(compose));
   app.use('/v2/*', authenticate);
+  // Before the limit, which does not hold for it: a backend verifies as often as it is called itself.
+  app.route('/v2/api_keys/verify', verificationRoutes);
   app.use('/v2/*', limitRate);
 
   app.route('/v2/api_keys', apiKeyRoutes);

@@ -2,6 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type DenialCode, describeDenial } from '../domain/denial.ts';
 import type { Refusal, Shortfall } from '../domain/refusal.ts';
 import type { HttpContext } from './context.ts';
+import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from './denial-answer.ts';
 
 /*
  * The one place that speaks HTTP about what went wrong: every failure, from the domain or from the request itself,
@@ -17,16 +18,6 @@ type RequestFailure =
 
 export type Failure = Refusal | RequestFailure;
 
-interface ErrorAnswer {
-  status: ContentfulStatusCode;
-  code: string;
-  errors: Record<string, unknown>;
-  headers?: Record<string, string>;
-}
-
-const RETRY_AFTER_LIMIT_SECONDS = '60';
-const RETRY_AFTER_OUTAGE_SECONDS = '5';
-
 /** Answers a request that failed. */
 export function fail(c: HttpContext, failure: Failure): Response {
   const { status, code, errors, headers } = describe(failure);
@@ -34,10 +25,10 @@ export function fail(c: HttpContext, failure: Failure): Response {
   return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
 }
 
-function describe(failure: Failure): ErrorAnswer {
+function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
   switch (failure.refused) {
     case 'denied':
-      return describeDenied(failure.code);
+      return answerDenial({ code: failure.code, ...describeDenial(failure.code) });
     case 'invalid':
       return { status: 400, code: 'INVALID_REQUEST', errors: { json: failure.fields } };
     case 'out_of_reach':
@@ -70,30 +61,6 @@ function describe(failure: Failure): ErrorAnswer {
         code: 'INTERNAL',
         errors: { server: 'Something went wrong here. If it goes on, report the request_id of this answer.' },
       };
-  }
-}
-
-function describeDenied(code: DenialCode): ErrorAnswer {
-  const { status, message } = describeDenial(code);
-  switch (status) {
-    case 401:
-      return {
-        status,
-        code,
-        errors: { authentication: message },
-        headers: { 'WWW-Authenticate': 'Bearer realm="latchkey"' },
-      };
-    case 403:
-      return { status, code, errors: { authorization: message } };
-    case 429:
-      return {
-        status,
-        code,
-        errors: { rate_limit: message },
-        headers: { 'Retry-After': RETRY_AFTER_LIMIT_SECONDS },
-      };
-    case 503:
-      return { status, code, errors: { server: message }, headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS } };
   }
 }
 

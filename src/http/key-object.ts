@@ -1,4 +1,5 @@
 import { expiryMoment } from '../domain/expiration.ts';
+import type { AccessExplanation } from '../domain/explain-access.ts';
 import type { VerifiedKey } from '../domain/key-record.ts';
 import { effectivePermissions } from '../domain/permissions.ts';
 import type { KeyRow } from '../storage/keys.ts';
@@ -72,4 +73,9 @@ export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
     permissions: key.permissions,
     client_ip: clientIp,
   };
+}
+
+/** Why a call would be allowed or refused. */
+export function explanationObject({ decision, checks }: AccessExplanation) {
+  return { verdict: { allowed: decision.allowed, code: decision.allowed ? 'VALID' : decision.code }, checks };
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig, unstable_splitSqlQuery } from 'wrangler';
 
@@ -13,6 +14,7 @@ import { unstable_readConfig, unstable_splitSqlQuery } from 'wrangler';
 
 const ROUNDS = 7;
 const LOOP = 20_000;
+const RPC_LOOP = 2_000;
 const REQUESTS = 4_000;
 const CONNECTIONS = 16;
 
@@ -21,9 +23,8 @@ const LIMIT = { namespace_id: '1', simple: { limit: 1_000, period: 60 } } as con
 
 const outdir = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
 say('building …');
-execFileSync('wrangler', ['deploy', '--dry-run', '--config', 'test/bench/wrangler.toml', '--outdir', outdir], {
-  stdio: 'ignore',
-});
+build('test/bench/worker.ts', outdir);
+weighMiddleware();
 const { vars } = unstable_readConfig({ config: 'wrangler.toml' });
 const server = new Miniflare(
   convertV4MiniflareOptions({
@@ -40,6 +41,10 @@ const server = new Miniflare(
       ALL_MISSES_RATE_LIMIT: LIMIT,
     },
     bindings: { ...vars, RATE_LIMIT: 'off', MASTER_KEYS: `bench:${Buffer.alloc(32).toString('base64')}` },
+    serviceBindings: {
+      API_KEYS: { name: 'latchkey', entrypoint: 'ApiKeys' },
+      NOTHING: { name: 'latchkey', entrypoint: 'Nothing' },
+    },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
   }),
 );
@@ -61,6 +66,30 @@ try {
   rmSync(outdir, { recursive: true, force: true });
 }
 
+/** Bundles a Worker as `wrangler deploy` does. */
+function build(main: string, to: string, ...options: string[]): void {
+  const config = ['--config', 'test/bench/wrangler.toml'];
+  execFileSync('wrangler', ['deploy', main, '--dry-run', ...config, '--outdir', to, ...options], { stdio: 'ignore' });
+}
+
+/** What protecting a Worker adds to it. */
+function weighMiddleware(): void {
+  const weigh = (main: string, name: string) => {
+    build(main, join(outdir, name), '--minify');
+    const bundle = readFileSync(join(outdir, name, `${name}.js`));
+    return { bytes: bundle.length, gzipped: gzipSync(bundle).length };
+  };
+  const bare = weigh('test/bench/bare-consumer.ts', 'bare-consumer');
+  const protecting = weigh('test/consumer/worker.ts', 'worker');
+  say(`
+The middleware in a Worker of someone else, minified, beyond Hono (aim: under 5 KiB)
+  ${kib(protecting.bytes - bare.bytes)} KiB, ${kib(protecting.gzipped - bare.gzipped)} KiB gzipped`);
+}
+
+function kib(bytes: number): string {
+  return (bytes / 1024).toFixed(2);
+}
+
 async function bench(url: URL, apiKey: string): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const get = (path: string) => call(agent, new URL(path, url), apiKey);
@@ -75,6 +104,15 @@ async function bench(url: URL, apiKey: string): Promise<void> {
 Inside the Worker, median of ${ROUNDS} rounds of ${LOOP}
   one SHA-256 of a key     ${micro(loops['bare SHA-256'] / LOOP)}
   one warm verification    ${micro(perVerification)}   ${ratio(loops['warm verification'], loops['bare SHA-256'])} × the hash (aim: at most 2)`);
+
+  const rpc = await compare(`over a service binding, loops of ${RPC_LOOP}`, {
+    nothing: () => timed(() => get(`/bench/rpc/nothing/${RPC_LOOP}`)),
+    verify: () => timed(() => get(`/bench/rpc/verify/${RPC_LOOP}`)),
+  });
+  say(`
+Over a service binding, median of ${ROUNDS} rounds of ${RPC_LOOP}
+  an empty method          ${micro(rpc.nothing / RPC_LOOP)}
+  a warm verification      ${micro(rpc.verify / RPC_LOOP)}   ${ratio(rpc.nothing, rpc.verify)} × the empty method (aim: at least 0.8)`);
 
   const requests = await compare(`${REQUESTS} requests over ${CONNECTIONS} connections`, {
     'bare route': () => timed(() => load(() => get('/bench/bare'), REQUESTS)),

@@ -1,3 +1,4 @@
+import { WorkerEntrypoint } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { compose } from '../../src/compose.ts';
 import { generateApiKey } from '../../src/domain/api-key-format.ts';
@@ -5,6 +6,7 @@ import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
 import { payerOfAddress } from '../../src/domain/miss-budget.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions.ts';
 import { verifyKey } from '../../src/domain/verify-key.ts';
+import { ApiKeys, type RpcCall } from '../../src/rpc/api-keys.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 import latchkey from '../../src/worker.ts';
 import { countIo, type Io } from './counted-io.ts';
@@ -15,7 +17,16 @@ import { countIo, type Io } from './counted-io.ts';
 const CLIENT = '203.0.113.7';
 const CALL = { clientIp: CLIENT, needs: ['review_read'] } as const;
 
-const app = new Hono<{ Bindings: Env }>();
+const app = new Hono<{ Bindings: Env & { API_KEYS: Service<ApiKeys>; NOTHING: Service<Nothing> } }>();
+
+export { ApiKeys };
+
+/** What a call over a service binding costs by itself. */
+export class Nothing extends WorkerEntrypoint {
+  verify(_call: RpcCall): null {
+    return null;
+  }
+}
 
 app.post('/bench/seed', async (c) => c.json(await seedDemoData(compose(c.env, c.executionCtx))));
 
@@ -30,9 +41,18 @@ app.get('/bench/verify/:times', async (c) => {
   const apiKey = c.req.header('x-APIKey') ?? null;
   const services = compose(c.env, c.executionCtx);
   for (let i = Number(c.req.param('times')); i > 0; i--) {
-    const verdict = await verifyKey(services, apiKey, CALL, CLIENT);
+    const verdict = await verifyKey(services, apiKey, CALL, () => CLIENT);
     if (!verdict.allowed) throw new Error(verdict.code);
   }
+  return c.body(null, 204);
+});
+
+/** Over a service binding: a verification, and a method that does nothing with the same call. */
+app.get('/bench/rpc/:method/:times', async (c) => {
+  const call = { apiKey: c.req.header('x-APIKey') ?? '', ip: CLIENT, permissions: [...CALL.needs] };
+  const { API_KEYS, NOTHING } = c.env;
+  const ask = c.req.param('method') === 'verify' ? () => API_KEYS.verify(call) : () => NOTHING.verify(call);
+  for (let i = Number(c.req.param('times')); i > 0; i--) await ask();
   return c.body(null, 204);
 });
 
@@ -78,7 +98,7 @@ async function measure(env: Env, isolate: Isolate, apiKey: string): Promise<Io &
   const counted = countIo(env);
   const deferred: Promise<unknown>[] = [];
   const services = compose(counted.env, { waitUntil: (work) => void deferred.push(work) }, isolate);
-  const verdict = await verifyKey(services, apiKey, CALL, payerOfAddress(CLIENT));
+  const verdict = await verifyKey(services, apiKey, CALL, () => payerOfAddress(CLIENT));
   await Promise.all(deferred);
   return { ...counted.io, verdict: verdict.allowed ? 'VALID' : verdict.code };
 }
@@ -88,4 +108,4 @@ export default {
     new URL(request.url).pathname.startsWith('/bench/')
       ? app.fetch(request, env, context)
       : latchkey.fetch(request, env, context),
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<Env & { API_KEYS: Service<ApiKeys>; NOTHING: Service<Nothing> }>;

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 
 async function entryOf(apiKey: string) {
-  const hash = await hashApiKey(apiKey);
+  const hash = hashApiKey(apiKey);
   return (await dumpCache()).find(({ name }) => name.includes(hash));
 }
 

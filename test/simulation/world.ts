@@ -258,7 +258,7 @@ class World {
         },
       },
     };
-    const verdict = await verifyHash(watched, hash, call, 'anyone');
+    const verdict = await verifyHash(watched, hash, call, () => 'anyone');
     const now = this.#time.now;
     this.#report.calls += 1;
     if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {

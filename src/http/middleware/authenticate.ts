@@ -1,7 +1,8 @@
 import { createMiddleware } from 'hono/factory';
 import { payerOfAddress } from '../../domain/miss-budget.ts';
 import { verifyKey } from '../../domain/verify-key.ts';
-import type { HttpContext, HttpEnv } from '../context.ts';
+import { readApiKeys } from '../api-key-headers.ts';
+import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /**
@@ -9,20 +10,12 @@ import { fail } from '../errors.ts';
  * the context. What the call may do is asked later, by `requires`.
  */
 export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
-  const [apiKey = null, another] = readApiKeys(c);
-  // Two that differ: whichever were taken, the caller may have meant the other.
+  const [apiKey = null, another] = readApiKeys((name) => c.req.header(name));
   if (another !== undefined) return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
   // Only this header: Cloudflare sets it on what comes from outside, whereas X-Forwarded-For is the client's to write.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
-  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, payerOfAddress(clientIp));
+  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
   if (!verdict.allowed) return fail(c, { refused: 'denied', code: verdict.code });
   c.set('caller', { key: verdict.key, clientIp });
   await next();
 });
-
-/** The keys of a request, each once: from `x-APIKey`, and from `Authorization: Bearer` (other schemes are not ours). */
-function readApiKeys(c: HttpContext): string[] {
-  const own = c.req.header('x-APIKey')?.trim();
-  const bearer = /^Bearer +(.*)$/i.exec(c.req.header('Authorization') ?? '')?.[1]?.trim();
-  return [...new Set([own, bearer].filter((key) => key !== undefined).filter((key) => key !== ''))];
-}

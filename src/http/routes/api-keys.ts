@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { changeKey } from '../../domain/change-key.ts';
 import { createKey } from '../../domain/create-key.ts';
+import { explainKey } from '../../domain/explain-key.ts';
 import { findKeyBySecret } from '../../domain/find-key.ts';
 import { listKeys } from '../../domain/list-keys.ts';
 import { revokeKey } from '../../domain/revoke-key.ts';
@@ -8,14 +9,22 @@ import { rotateKey } from '../../domain/rotate-key.ts';
 import { seeKey } from '../../domain/see-key.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { currentKeyObject, keyObject } from '../key-object.ts';
+import { currentKeyObject, explanationObject, keyObject } from '../key-object.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitLooks } from '../middleware/limit-rate.ts';
 import { requires } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../page.ts';
-import { findKeyBody, keyListQuery, keyPatchBody, keyQuery, newKeyBody, rotateKeyBody } from '../schemas/keys.ts';
+import {
+  explainKeyBody,
+  findKeyBody,
+  keyListQuery,
+  keyPatchBody,
+  keyQuery,
+  newKeyBody,
+  rotateKeyBody,
+} from '../schemas/keys.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<HttpEnv>()
@@ -66,6 +75,21 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     await revokeKey(services, caller, key);
     return c.json({ id: key.id, status: 'success' });
   })
+
+  .post(
+    '/explain/:id',
+    requires('api_key_read'),
+    jsonBody,
+    accessibleKey,
+    validJson(() => explainKeyBody),
+    async (c) => {
+      const { services, key } = c.var;
+      const { call, at } = c.req.valid('json');
+      const explanation = await explainKey(services, key, call, at ?? services.now());
+      if (explanation === null) return fail(c, { refused: 'not_found' });
+      return c.json(explanationObject(explanation));
+    },
+  )
 
   .get('/key/:id', requires('api_key_manage'), limitLooks, accessibleKey, async (c) => {
     const { services, caller, key } = c.var;

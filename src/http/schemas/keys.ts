@@ -8,6 +8,7 @@ import { USER_TYPES } from '../../domain/roles.ts';
 import { isUserId } from '../../domain/user-id.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
+import { parseMoment } from '../timestamps.ts';
 import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text } from './fields.ts';
 
 /*
@@ -18,6 +19,7 @@ import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text } from 
 const LABEL_LENGTH = 100;
 const DESCRIPTION_LENGTH = 500;
 const ALLOWLIST_LENGTH = 100;
+const ADDRESS_LENGTH = 100;
 const LONGEST_OVERLAP_SECONDS = 7 * 24 * 60 * 60;
 const OVERLAP_RANGE = `Must be from 0 to ${LONGEST_OVERLAP_SECONDS}, a week.`;
 
@@ -167,6 +169,32 @@ export const rotateKeyBody = z
       .default(0),
   })
   .transform((body) => body.overlap_seconds);
+
+const neededPermissions = z
+  .array(z.string().refine(isPermissionName, 'There is no such permission. GET /v2/permissions lists them.'))
+  .default([])
+  .transform((names) => names.filter(isPermissionName));
+
+/** The address that a call comes from, as its backend saw it. What cannot be read as one passes no list. */
+const clientAddress = text(ADDRESS_LENGTH).nullable().default(null);
+
+/** Body of `POST /api_keys/verify`. */
+export const verifyKeyBody = z
+  .strictObject({ api_key: z.string(), ip: clientAddress, permissions: neededPermissions })
+  .transform((body) => ({ apiKey: body.api_key, call: { clientIp: body.ip, needs: body.permissions } }));
+
+/** Body of `POST /api_keys/explain/{id}`. */
+export const explainKeyBody = z
+  .strictObject({
+    ip: clientAddress,
+    permissions: neededPermissions,
+    at: z
+      .string()
+      .transform(parseMoment)
+      .refine((moment) => moment !== null, 'Must be RFC 3339, e.g. 2027-01-31T12:00:00Z, or a timestamp as in answers.')
+      .optional(),
+  })
+  .transform((body) => ({ call: { clientIp: body.ip, needs: body.permissions }, at: body.at ?? null }));
 
 /** Query of `GET /api_keys`. */
 export const keyListQuery = z

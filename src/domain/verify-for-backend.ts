@@ -1,0 +1,20 @@
+import type { Caller } from './caller.ts';
+import type { Call } from './decide-access.ts';
+import { hasAccessToOrganisation } from './key-access.ts';
+import type { Services } from './services.ts';
+import { type Verdict, verifyKey } from './verify-key.ts';
+
+/**
+ * Decides about a call that someone else's backend got. A key of an organisation that the caller does not work in looks
+ * as if it did not exist, in whatever state it is.
+ */
+export async function verifyForBackend(
+  services: Services,
+  caller: Caller,
+  apiKey: string,
+  call: Call,
+): Promise<Verdict> {
+  const verdict = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
+  if (verdict.key === null || hasAccessToOrganisation(caller, verdict.key.orgId)) return verdict;
+  return { allowed: false, code: 'UNKNOWN_KEY', key: null };
+}

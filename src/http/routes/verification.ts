@@ -1,0 +1,28 @@
+import { Hono } from 'hono';
+import { verifyForBackend } from '../../domain/verify-for-backend.ts';
+import type { HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+import { currentKeyObject } from '../key-object.ts';
+import { jsonBody } from '../middleware/body.ts';
+import { requires } from '../middleware/requires.ts';
+import { validJson } from '../middleware/validated.ts';
+import { verifyKeyBody } from '../schemas/keys.ts';
+
+/** `/v2/api_keys/verify` */
+export const verificationRoutes = new Hono<HttpEnv>().post(
+  '/',
+  requires('api_key_verify'),
+  jsonBody,
+  validJson(() => verifyKeyBody),
+  async (c) => {
+    const { services, caller } = c.var;
+    const { apiKey, call } = c.req.valid('json');
+    const verdict = await verifyForBackend(services, caller, apiKey, call);
+    if (verdict.allowed) {
+      return c.json({ valid: true, code: 'VALID', key: currentKeyObject(verdict.key, call.clientIp) });
+    }
+    // That there is no verdict is not a verdict.
+    if (verdict.code === 'UNAVAILABLE') return fail(c, { refused: 'denied', code: verdict.code });
+    return c.json({ valid: false, code: verdict.code });
+  },
+);

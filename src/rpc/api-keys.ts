@@ -1,0 +1,37 @@
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import { compose } from '../compose.ts';
+import { type DenialCode, type DenialStatus, describeDenial } from '../domain/denial.ts';
+import type { VerifiedKey } from '../domain/key-record.ts';
+import { payerOfAddress } from '../domain/miss-budget.ts';
+import type { PermissionName } from '../domain/permissions.ts';
+import { type Verdict, verifyKey } from '../domain/verify-key.ts';
+
+/** A call that another Worker got, and wants to know about. */
+export interface RpcCall {
+  apiKey: string;
+  /** The address that the call comes from, as that Worker knows it: a service binding carries none to be trusted. */
+  ip: string | null;
+  permissions?: PermissionName[];
+}
+
+export type RpcVerdict =
+  | { allowed: true; key: VerifiedKey }
+  | { allowed: false; code: DenialCode; status: DenialStatus; message: string };
+
+/**
+ * What other Workers call over a service binding. All that is a method here can be called from outside, `private` or
+ * not, so that helpers have to be elsewhere.
+ */
+export class ApiKeys extends WorkerEntrypoint<Env> {
+  /** Decides about a call. There is an answer for everything but what is no call at all, for which this throws. */
+  verify({ apiKey, ip, permissions = [] }: RpcCall): RpcVerdict | Promise<RpcVerdict> {
+    const call = { clientIp: ip, needs: permissions };
+    const verdict = verifyKey(compose(this.env, this.ctx), apiKey, call, () => payerOfAddress(ip));
+    return verdict instanceof Promise ? verdict.then(toRpcVerdict) : toRpcVerdict(verdict);
+  }
+}
+
+function toRpcVerdict(verdict: Verdict): RpcVerdict {
+  if (verdict.allowed) return { allowed: true, key: verdict.key };
+  return { allowed: false, code: verdict.code, ...describeDenial(verdict.code) };
+}
