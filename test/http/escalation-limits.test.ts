@@ -23,11 +23,12 @@ beforeAll(async () => {
 
 async function expectRefusedToTheNarrow(
   narrow: Made,
-  { route, body }: { route: string; body: Record<string, unknown> },
+  { route, body }: { route: string; body?: Record<string, unknown> },
   message: RegExp,
 ): Promise<void> {
-  expectOutOfReach(await writingNothing(() => call(narrow.api_key, route, { body, ...FROM })), message);
-  expect((await call(keys.ORG_ADMIN, route, { body, ...FROM })).status).toBeLessThan(300);
+  const options = body === undefined ? FROM : { body, ...FROM };
+  expectOutOfReach(await writingNothing(() => call(narrow.api_key, route, options)), message);
+  expect((await call(keys.ORG_ADMIN, route, options)).status).toBeLessThan(300);
 }
 
 describe('a key with an allowlist', () => {
@@ -86,6 +87,11 @@ describe('a key with an allowlist', () => {
     ['narrow', { ip_whitelist: OWN }],
   ])('does not %s a key without a list', async (_, body) => {
     await expectRefusedToTheNarrow(narrow, { route: `PUT /v2/api_keys/${open.id}`, body }, /address/);
+  });
+
+  test('neither sees nor rotates a key without a list', async () => {
+    await expectRefusedToTheNarrow(narrow, { route: `GET /v2/api_keys/key/${open.id}` }, /address/);
+    await expectRefusedToTheNarrow(narrow, { route: `POST /v2/api_keys/rotate/${open.id}`, body: {} }, /address/);
   });
 
   test.each([
@@ -154,6 +160,11 @@ describe('a key that expires', () => {
     ['shorten', { expiration_date: OWN }],
   ])('does not %s a key that does not expire', async (_, body) => {
     await expectRefusedToTheNarrow(narrow, { route: `PUT /v2/api_keys/${lasting.id}`, body }, /2099-06-15/);
+  });
+
+  test('neither sees nor rotates a key that does not expire', async () => {
+    await expectRefusedToTheNarrow(narrow, { route: `GET /v2/api_keys/key/${lasting.id}` }, /2099-06-15/);
+    await expectRefusedToTheNarrow(narrow, { route: `POST /v2/api_keys/rotate/${lasting.id}`, body: {} }, /2099-06-15/);
   });
 
   test.each([

@@ -19,7 +19,7 @@ interface Made {
 
 interface Attempt {
   route: string;
-  body: Record<string, unknown>;
+  body?: Record<string, unknown>;
 }
 
 let keys: RoleKeys;
@@ -28,8 +28,9 @@ beforeAll(async () => {
 });
 
 async function expectRefusedToTheNarrow(narrow: Made, { route, body }: Attempt, message: RegExp): Promise<void> {
-  expectOutOfReach(await writingNothing(() => call(narrow.api_key, route, { body })), message);
-  expect((await call(keys.ORG_ADMIN, route, { body })).status).toBeLessThan(300);
+  const options = body === undefined ? {} : { body };
+  expectOutOfReach(await writingNothing(() => call(narrow.api_key, route, options)), message);
+  expect((await call(keys.ORG_ADMIN, route, options)).status).toBeLessThan(300);
 }
 
 function restricted(permissions: readonly PermissionName[]) {
@@ -59,6 +60,9 @@ describe('a key with restricted permissions', () => {
   const create = (fields: object): Attempt => ({ route: 'POST /v2/api_keys', body: { label: 'a key', ...fields } });
   const change = ({ id }: Made, body: Record<string, unknown>): Attempt => ({ route: `PUT /v2/api_keys/${id}`, body });
 
+  const see = ({ id }: Made): Attempt => ({ route: `GET /v2/api_keys/key/${id}` });
+  const rotate = ({ id }: Made): Attempt => ({ route: `POST /v2/api_keys/rotate/${id}`, body: {} });
+
   test.each<[string, () => Attempt, RegExp]>([
     ['makes no unrestricted key', () => create({}), /business_edit/],
     ['makes none with “not restricted” and a harmless list', () => create({ ...UNRESTRICTED }), /business_edit/],
@@ -87,6 +91,10 @@ describe('a key with restricted permissions', () => {
     ['does not narrow a wider key to what it has itself', () => change(wide, restricted(NARROW)), /business_edit/],
     ['does not rename a wider main key', () => change(wideMain, { label: 'renamed' }), /user_manage/],
     ['does not narrow a wider main key', () => change(wideMain, restricted(NARROW)), /user_manage/],
+    ['does not see a wider key', () => see(wide), /business_edit/],
+    ['does not see a wider main key', () => see(wideMain), /user_manage/],
+    ['does not rotate a wider key', () => rotate(wide), /business_edit/],
+    ['does not rotate a wider main key', () => rotate(wideMain), /user_manage/],
   ])('%s', async (_, attempt, message) => {
     await expectRefusedToTheNarrow(narrow, attempt(), message);
   });
@@ -97,6 +105,8 @@ describe('a key with restricted permissions', () => {
     ['makes no unrestricted key for a user', () => create({ user_id: colleague }), /user_read/],
     ['does not lift its own restriction', () => change(narrowMain, UNRESTRICTED), /user_manage/],
     ['does not rename a wider one', () => change(wideMain, { label: 'renamed' }), /user_manage/],
+    ['does not see a wider one', () => see(wideMain), /user_manage/],
+    ['does not rotate a wider one', () => rotate(wideMain), /user_manage/],
   ])('that is a main key %s', async (_, attempt, message) => {
     await expectRefusedToTheNarrow(narrowMain, attempt(), message);
   });
@@ -108,11 +118,17 @@ describe('a key with restricted permissions', () => {
     expect(JSON.stringify(found.body)).not.toContain(wide.api_key);
   });
 
-  test('does what it may: makes and changes keys as narrow as itself, and revokes wider ones', async () => {
+  test('does what it may: makes, changes, sees and rotates keys as narrow as itself, and revokes wider ones', async () => {
     const made = await call(narrow.api_key, 'POST /v2/api_keys', { body: create(restricted(NARROW)).body });
     expect(made.status).toBe(201);
-    const changes = [change(made.body, restricted(['review_read'])), change(narrow, { label: 'renamed' })];
-    for (const { route, body } of changes) expect((await call(narrow.api_key, route, { body })).status).toBe(200);
+    for (const { route, body } of [
+      see(narrowTwin),
+      rotate(narrowTwin),
+      change(made.body, restricted(['review_read'])),
+      change(narrow, { label: 'renamed' }),
+    ]) {
+      expect((await call(narrow.api_key, route, body === undefined ? {} : { body })).status).toBe(200);
+    }
     expect((await call(narrow.api_key, `POST /v2/api_keys/revoke/${wide.id}`)).status).toBe(200);
   });
 });

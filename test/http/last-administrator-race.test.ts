@@ -65,9 +65,7 @@ describe('of the last two ORG_ADMINs of an organisation one is left when', () =>
   });
 
   test('many race as they come', async () => {
-    for (let round = 0; round < 12; round++) {
-      const [, , first, second] = PAIRS[round % PAIRS.length] ?? PAIRS[0] ?? [];
-      if (first === undefined || second === undefined) throw new Error('There is no pair');
+    for (const [, , first, second] of PAIRS) {
       const { orgId, one, other } = await twoAdministrators();
       const answers = await Promise.all([first(one.key, other.id), second(other.key, one.id)]);
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);

@@ -73,6 +73,13 @@ describe('what is looked for', () => {
     await deleteUser(admin, id);
   });
 
+  test('an email as long as one may be finds its user', async () => {
+    const admin = await newOrganisation();
+    const email = `${'a'.repeat(241)}@test.example`;
+    const id = await createUser(admin, { email });
+    expect(await idsFound(admin, { email })).toEqual([id]);
+  });
+
   test('both an email and a query have to match', async () => {
     const admin = await newOrganisation();
     const id = await createUser(admin, { email: 'both@test.example', first_name: 'Both' });

@@ -20,12 +20,14 @@ export interface CallOptions {
   ip?: string | null;
   /** Bindings and settings that this call is to find in place of the usual ones. */
   env?: Partial<Env>;
+  /** In place of the Worker. */
+  app?: { fetch: (request: Request, env: Env, context: ExecutionContext) => Response | Promise<Response> };
 }
 
 /** Makes one call, `POST /v2/api_keys` say, through the Worker's front door. */
 export async function call(key: string | null, route: string, options: CallOptions = {}): Promise<Answer> {
   const [method = '', path = ''] = route.split(' ');
-  const { body, ip = '203.0.113.7' } = options;
+  const { body, ip = '203.0.113.7', app = worker } = options;
   const headers = {
     'x-APIKey': key,
     'CF-Connecting-IP': ip,
@@ -38,7 +40,7 @@ export async function call(key: string | null, route: string, options: CallOptio
     ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
   });
   const context = createExecutionContext();
-  const response = await worker.fetch(request, { ...env, ...options.env }, context);
+  const response = await app.fetch(request, { ...env, ...options.env }, context);
   const text = await response.text();
   await waitOnExecutionContext(context);
   const isJson = response.headers.get('Content-Type')?.startsWith('application/json');
