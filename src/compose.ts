@@ -36,6 +36,12 @@ function composeOnce(env: Env): ServicesOfEnv {
     db: openDatabase(env.DB),
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),
+    usage: {
+      db: openDatabase(env.USAGE_DB),
+      send: async (flush) => {
+        await env.USAGE_QUEUE.send(flush);
+      },
+    },
     mayMiss: (payer) => mayMiss(env, payer),
     keyring: async () => {
       keyring ??= await readKeyring(env);
