@@ -22,8 +22,8 @@ export interface Isolate {
     /** Hashes of which there was no key, with when the feed had last been heard at that time. */
     absences: RecentlyUsed<number>;
   };
-  /** What was counted, and when it was last sent and last planned to be sent (unix milliseconds). */
-  counting: { counter: UseCounter; flushedAt: number; plannedAt: number };
+  /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
+  counting: { counter: UseCounter; plannedAt: number };
 }
 
 export function newIsolate(): Isolate {
@@ -31,7 +31,7 @@ export function newIsolate(): Isolate {
     heard: new HeardChanges(),
     polls: { startedAt: Number.NEGATIVE_INFINITY, failedAt: Number.NEGATIVE_INFINITY, mostChanges: MOST_CHANGES },
     memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
-    counting: { counter: new UseCounter(), flushedAt: Number.POSITIVE_INFINITY, plannedAt: Number.NEGATIVE_INFINITY },
+    counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
   };
 }
 

@@ -15,6 +15,8 @@ const MOST_BYTES = 100_000;
 /** Sent earlier than usual when so many different things have been counted, for the memory they take. */
 const MOST_COUNTS = 5_000;
 const SEND_BUDGET_MS = 10_000;
+/** A planned flush that has not come after so many intervals ended with its event, and another one is planned. */
+const LOST_AFTER = 2;
 
 /** Counts a call, and sees to it that what was counted is sent in time. */
 export function recordUse(services: Services, use: Use): void {
@@ -22,11 +24,10 @@ export function recordUse(services: Services, use: Use): void {
   if (!settings.countsUsage) return;
   const now = services.now();
   counting.counter.count(use, now);
-  if (counting.counter.size >= MOST_COUNTS || now - counting.flushedAt >= settings.usageFlushMs) {
-    counting.flushedAt = now;
+  if (counting.counter.size >= MOST_COUNTS) {
     services.defer(flushUses(services));
-  } else if (counting.plannedAt < counting.flushedAt || now - counting.plannedAt >= settings.usageFlushMs) {
-    // In case no other call comes: this one's own event sends what it left, after its answer.
+  } else if (now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
+    // Once for all calls of an interval: the event of its first call sends what they leave, after its answer.
     counting.plannedAt = now;
     services.defer(flushLater(services));
   }
@@ -40,12 +41,12 @@ export function recordVerdict(services: Services, verdict: Verdict, clientIp: st
 
 async function flushLater(services: Services): Promise<void> {
   await new Promise<void>((resolve) => services.after(services.settings.usageFlushMs, resolve));
-  services.counting.flushedAt = services.now();
   await flushUses(services);
 }
 
 /** Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace. */
 export async function flushUses(services: Services): Promise<void> {
+  services.counting.plannedAt = Number.NEGATIVE_INFINITY;
   for (const counts of inPieces(services.counting.counter.take())) {
     const flush = { id: crypto.randomUUID(), counts };
     const sent = await withinBudget(services, SEND_BUDGET_MS, services.usage.send(flush));
