@@ -1,9 +1,10 @@
 import { type Isolate, newIsolate } from './domain/isolate.ts';
 import { type Keyring, openKeyring } from './domain/keyring.ts';
 import type { Services } from './domain/services.ts';
+import { belongsToDatabase } from './domain/trust-keyring.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
-import { openDatabase } from './storage/database.ts';
+import { type Database, openDatabase } from './storage/database.ts';
 import { openRecordCache } from './storage/record-cache.ts';
 import { openVerificationSource } from './storage/verification-source.ts';
 
@@ -36,9 +37,15 @@ function composeOnce(env: Env): ServicesOfEnv {
     db: openDatabase(env.DB),
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),
+    usage: {
+      db: openDatabase(env.USAGE_DB),
+      send: async (flush) => {
+        await env.USAGE_QUEUE.send(flush);
+      },
+    },
     mayMiss: (payer) => mayMiss(env, payer),
     keyring: async () => {
-      keyring ??= await readKeyring(env);
+      keyring ??= await readKeyring(env, services.db);
       return keyring;
     },
     now: Date.now,
@@ -63,11 +70,13 @@ async function mayMiss(env: Env, payer: string): Promise<boolean> {
   }
 }
 
-async function readKeyring(env: Env): Promise<Keyring | null> {
+async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {
   try {
-    return await openKeyring(env.MASTER_KEYS ?? '');
+    const keyring = await openKeyring(env.MASTER_KEYS ?? '');
+    if (await belongsToDatabase(keyring, db)) return keyring;
+    throw new Error('MASTER_KEYS opens none of the secrets that were sealed last');
   } catch (error) {
-    logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS', error);
+    logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS to what it was', error);
     return null;
   }
 }

@@ -20,6 +20,10 @@ const settingsSchema = z.object({
   OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
   /** How long the audit log keeps an event. */
   AUDIT_KEEP_DAYS: z.coerce.number().min(1).max(36_500),
+  /** Whether calls are counted. */
+  USAGE: z.enum(['on', 'off']),
+  /** How long an isolate keeps counts before it sends them; what is shown lags by that and the queue's few seconds. */
+  USAGE_FLUSH_SECONDS: seconds(25),
 });
 
 function seconds(most: number) {
@@ -34,6 +38,8 @@ export interface Settings {
   pollIntervalMs: number;
   outageGraceMs: number;
   auditKeepMs: number;
+  countsUsage: boolean;
+  usageFlushMs: number;
 }
 
 /** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
@@ -51,6 +57,8 @@ export function parseSettings(variables: unknown): Settings {
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
     outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
+    countsUsage: data.USAGE === 'on',
+    usageFlushMs: data.USAGE_FLUSH_SECONDS * 1000,
     auditKeepMs: data.AUDIT_KEEP_DAYS * 24 * 60 * 60 * 1000,
   };
 }

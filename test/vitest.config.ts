@@ -7,6 +7,7 @@ import { defineConfig } from 'vitest/config';
  */
 
 const migrations = await readD1Migrations('migrations');
+const usageMigrations = await readD1Migrations('migrations/usage');
 
 export default defineConfig({
   test: {
@@ -24,6 +25,9 @@ export default defineConfig({
                 // So that the tests of what is in the log see all that could be.
                 REQUEST_LOG: 'all',
                 MIGRATIONS: migrations,
+                USAGE_MIGRATIONS: usageMigrations,
+                // Counting goes on after a call has ended; only the tests of it wait for that.
+                USAGE: 'off',
               },
             },
           }),

@@ -98,6 +98,7 @@ export async function createKey(
       action: 'api_key.created',
       changes: {
         label: [null, request.label],
+        description: [null, request.description],
         expiration_date: [null, request.expirationDate],
         ip_whitelist: [null, request.ipWhitelist],
         has_restricted_permissions: [null, request.hasRestrictedPermissions],

@@ -3,6 +3,7 @@ import { insertOrganisation, newestOrganisation } from '../storage/organisations
 import { actorOf, type Caller } from './caller.ts';
 import { foldText } from './fold-text.ts';
 import type { Outcome } from './refusal.ts';
+import { refuseReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 
 /** Adds an organisation to the deployment. */
@@ -11,7 +12,10 @@ export async function createOrganisation(
   caller: Caller,
   name: string,
 ): Promise<Outcome<{ orgId: number }>> {
-  if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+  if (caller.key.userRole !== 'PROVIDER') {
+    const attempt = { action: 'organisation.create', orgId: caller.key.orgId } as const;
+    return refuseReach(services, caller, attempt, { rule: 'provider_only' });
+  }
   const now = services.now();
   const orgId = await commitOrganisationChange(services, {
     rows: [insertOrganisation(services.db, { name, nameFolded: foldText(name), isDeployment: false, createdAt: now })],

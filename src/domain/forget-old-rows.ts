@@ -1,5 +1,6 @@
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
+import { rollUpUsage } from '../storage/usage.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -9,6 +10,12 @@ import type { Services } from './services.ts';
 const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
 
 /** Forgets what is kept no longer. Run by the cron trigger, and harmless at any time. */
-export async function forgetOldRows({ db, now, settings }: Pick<Services, 'db' | 'now' | 'settings'>): Promise<void> {
+export async function forgetOldRows({
+  db,
+  usage,
+  now,
+  settings,
+}: Pick<Services, 'db' | 'usage' | 'now' | 'settings'>): Promise<void> {
   await db.batch([pruneFeed(db, now() - FEED_KEEP_MS), pruneAuditLog(db, now() - settings.auditKeepMs)]);
+  await usage.db.batch(rollUpUsage(usage.db, now()));
 }

@@ -1,6 +1,7 @@
 import { HeardChanges } from '../storage/heard-changes.ts';
 import { RecentlyUsed } from '../storage/recently-used.ts';
 import type { KeyRecord } from './key-record.ts';
+import { UseCounter } from './use-counter.ts';
 
 /** A record is a few kilobytes: far below the 128 MB that an isolate has. */
 const MOST_RECORDS = 5_000;
@@ -21,6 +22,8 @@ export interface Isolate {
     /** Hashes of which there was no key, with when the feed had last been heard at that time. */
     absences: RecentlyUsed<number>;
   };
+  /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
+  counting: { counter: UseCounter; plannedAt: number };
 }
 
 export function newIsolate(): Isolate {
@@ -28,6 +31,7 @@ export function newIsolate(): Isolate {
     heard: new HeardChanges(),
     polls: { startedAt: Number.NEGATIVE_INFINITY, failedAt: Number.NEGATIVE_INFINITY, mostChanges: MOST_CHANGES },
     memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
+    counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
   };
 }
 

@@ -12,7 +12,8 @@ export interface Attempt {
     | 'api_key.see'
     | 'user.create'
     | 'user.change'
-    | 'user.delete';
+    | 'user.delete'
+    | 'organisation.create';
   orgId: number;
   apiKeyId?: number;
   userId?: string;

@@ -49,6 +49,7 @@ export async function resealSecrets(
     done += forms.length;
     onProgress({ done, total });
   }
+  if (done === 0 && unopened.length === 0) return { resealed: 0, unopened };
   await recordOccurrence(services, {
     orgId: deploymentOrganisation(),
     apiKeyId: null,

@@ -1,5 +1,7 @@
 import type { Settings } from '../env.ts';
 import type { Stores } from '../storage/commit-change.ts';
+import type { Database } from '../storage/database.ts';
+import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
 import type { Isolate } from './isolate.ts';
 import type { Keyring } from './keyring.ts';
@@ -11,6 +13,8 @@ export interface Services extends Isolate, Omit<Stores, 'heard'> {
   source: VerificationSource;
   /** Whether one more key that is in no cache may be looked up, for this payer of the budget. */
   mayMiss: (payer: string) => Promise<boolean>;
+  /** Where counts go: the queue, and the database that the queue fills. */
+  usage: { send: (flush: UsageFlush) => Promise<void>; db: Database };
   /** What seals and opens secrets; null when `MASTER_KEYS` is missing or unreadable, which the log then says. */
   keyring: () => Promise<Keyring | null>;
   /** Unix milliseconds. On Workers the clock stands still between two awaits. */

@@ -1,6 +1,7 @@
 import type { Caller } from './caller.ts';
 import type { Call } from './decide-access.ts';
 import { hasAccessToOrganisation } from './key-access.ts';
+import { recordVerdict } from './record-use.ts';
 import type { Services } from './services.ts';
 import { type Verdict, verifyKey } from './verify-key.ts';
 
@@ -15,6 +16,7 @@ export async function verifyForBackend(
   call: Call,
 ): Promise<Verdict> {
   const verdict = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
+  recordVerdict(services, verdict, call.clientIp);
   if (verdict.key === null || hasAccessToOrganisation(caller, verdict.key.orgId)) return verdict;
   return { allowed: false, code: 'UNKNOWN_KEY', key: null };
 }

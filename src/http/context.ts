@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import type { Caller } from '../domain/caller.ts';
+import type { DenialCode } from '../domain/denial.ts';
 import type { Services } from '../domain/services.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import type { UserRow } from '../storage/users.ts';
@@ -12,6 +13,8 @@ export interface HttpEnv {
     services: Services;
     /** The code of the answer, where it is an error. */
     code?: string;
+    /** What the key of this call was refused for after it was verified; unset: nothing. */
+    keyDenial?: DenialCode;
     /** Set once the key was verified. */
     caller: Caller;
     /** The key that the path names, once the caller is known to have access to it. */

@@ -5,11 +5,18 @@ import { effectivePermissions } from '../domain/permissions.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import { formatTimestamp } from './timestamps.ts';
 
+/** How keys are to be shown. */
+interface KeyView {
+  /** Unix milliseconds. */
+  now: number;
+  includeAllPermissions: boolean;
+  /** When keys last allowed a call, by their ids; left out: of a key that is too young to have been used. */
+  lastUses?: ReadonlyMap<number, number>;
+}
+
 /** The key object of the contract, its fields in the contract's order. */
-export function keyObject(
-  key: KeyRow,
-  { now, includeAllPermissions }: { now: number; includeAllPermissions: boolean },
-) {
+export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }: KeyView) {
+  const lastUsedAt = lastUses?.get(key.id);
   const disabled = key.revokedAt !== null;
   const expired = key.expirationDate !== null && now >= expiryMoment(key.expirationDate);
   return {
@@ -22,7 +29,7 @@ export function keyObject(
     user_type: key.userType,
     disabled,
     expiration_date: key.expirationDate,
-    last_used_at: null,
+    last_used_at: lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt),
     created_by: key.createdBy,
     created_by_name: key.createdByName,
     created_at: formatTimestamp(key.createdAt),

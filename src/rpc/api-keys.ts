@@ -4,6 +4,7 @@ import { type DenialCode, type DenialStatus, describeDenial } from '../domain/de
 import type { VerifiedKey } from '../domain/key-record.ts';
 import { payerOfAddress } from '../domain/miss-budget.ts';
 import type { PermissionName } from '../domain/permissions.ts';
+import { recordVerdict } from '../domain/record-use.ts';
 import { type Verdict, verifyKey } from '../domain/verify-key.ts';
 
 /** A call that another Worker got, and wants to know about. */
@@ -26,8 +27,13 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
   /** Decides about a call. There is an answer for everything but what is no call at all, for which this throws. */
   verify({ apiKey, ip, permissions = [] }: RpcCall): RpcVerdict | Promise<RpcVerdict> {
     const call = { clientIp: ip, needs: permissions };
-    const verdict = verifyKey(compose(this.env, this.ctx), apiKey, call, () => payerOfAddress(ip));
-    return verdict instanceof Promise ? verdict.then(toRpcVerdict) : toRpcVerdict(verdict);
+    const services = compose(this.env, this.ctx);
+    const answer = (verdict: Verdict) => {
+      recordVerdict(services, verdict, ip);
+      return toRpcVerdict(verdict);
+    };
+    const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(ip));
+    return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
 }
 

@@ -1,3 +1,4 @@
+import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
 import { bootstrapDeployment } from '../domain/bootstrap-deployment.ts';
 import { openForCommand } from './command-services.ts';

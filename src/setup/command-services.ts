@@ -9,7 +9,7 @@ import { openDatabase } from '../storage/database.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
 import { openVerificationSource } from '../storage/verification-source.ts';
 import { ensureLocalSecrets, type LocalState, locateLocalState } from './local-state.ts';
-import { runWrangler } from './wrangler.ts';
+import { applyMigrations } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /** Which deployment a command works on. */
@@ -45,6 +45,8 @@ export async function openForCommand({ remote, persistTo }: Target): Promise<Ope
       source: openVerificationSource(database),
       // What is written here is read from D1 when it is first asked for.
       cache: NO_RECORD_CACHE,
+      // Commands make no calls with keys, so there is nothing to count.
+      usage: { send: async () => {}, db: openDatabase(database) },
       mayMiss: async () => true,
       keyring: async () => keyring,
       now: Date.now,
@@ -72,7 +74,7 @@ function openRemote() {
 }
 
 async function openLocal(state: LocalState) {
-  await runWrangler(['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state.folder]);
+  await applyMigrations(['--local', '--persist-to', state.folder]);
   const proxy = await getPlatformProxy<Env>({
     persist: { path: state.storage },
     envFiles: [state.secretsFile],

@@ -1,3 +1,4 @@
+import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
 import { resealSecrets } from '../domain/reseal-secrets.ts';
 import { openForCommand } from './command-services.ts';

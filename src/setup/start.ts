@@ -10,7 +10,7 @@ import {
   optionValue,
   writeDevKeys,
 } from './local-state.ts';
-import { runWrangler, startWrangler } from './wrangler.ts';
+import { applyMigrations, startWrangler } from './wrangler.ts';
 
 /*
  * `npm start`: from a fresh clone to a service that answers. Each step keeps what is there already, so that it can be
@@ -24,7 +24,7 @@ const state = locateLocalState(args);
 
 ensureLocalSecrets(state);
 console.log('Latchkey: preparing the local database …');
-await runWrangler(['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', state.folder]);
+await applyMigrations(['--local', '--persist-to', state.folder]);
 await seed(state);
 
 const port = optionValue(args, '--port') ?? String(await findFreePort(USUAL_PORT));

@@ -12,6 +12,11 @@ export function startWrangler(args: readonly string[]): ChildProcess {
   return spawn('wrangler', args, { stdio: 'inherit', env: ENVIRONMENT });
 }
 
+/** Brings both databases up to date. `where`: `--remote`, or `--local` with `--persist-to`. */
+export async function applyMigrations(where: readonly string[]): Promise<void> {
+  for (const database of ['DB', 'USAGE_DB']) await runWrangler(['d1', 'migrations', 'apply', database, ...where]);
+}
+
 /**
  * Runs wrangler to its end and gives what it printed. It answers its own questions with yes.
  * @throws when it fails; the message is what it printed

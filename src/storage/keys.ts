@@ -182,6 +182,17 @@ export async function readSecretInUse(
   return row ?? null;
 }
 
+/** The sealed secrets that were made last. */
+export async function readNewestSealedSecrets(db: Database, limit: number): Promise<SealedSecret[]> {
+  const rows = await db
+    .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(isNotNull(apiKeySecrets.sealed))
+    .orderBy(sql`${apiKeySecrets}.rowid DESC`)
+    .limit(limit);
+  return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
+}
+
 export interface SealedSecret {
   hash: string;
   keyId: number;

@@ -17,8 +17,8 @@ function nameOf(hash: string): string {
 
 export function openRecordCache(kv: KVNamespace): RecordCache {
   return {
-    read: (hash) => kv.get<VerificationRecord>(nameOf(hash), 'json'),
-    write: (hash, record) => kv.put(nameOf(hash), JSON.stringify(record), { expirationTtl: KEEP_SECONDS }),
+    read: async (hash) => kv.get<VerificationRecord>(nameOf(hash), 'json'),
+    write: async (hash, record) => kv.put(nameOf(hash), JSON.stringify(record), { expirationTtl: KEEP_SECONDS }),
   };
 }
 

@@ -21,7 +21,7 @@ export function openVerificationSource(d1: D1Database): VerificationSource {
       const answer = await readFeed(openSession(d1, session), after, limit);
       return { answer, bookmark: session.getBookmark() };
     },
-    readRecord(hash, from) {
+    async readRecord(hash, from) {
       const constraint = from === 'primary' ? 'first-primary' : (from.bookmark ?? 'first-unconstrained');
       return readVerificationRecord(openSession(d1, d1.withSession(constraint)), hash);
     },

@@ -103,9 +103,18 @@ async function measure(env: Env, isolate: Isolate, apiKey: string): Promise<Io &
   return { ...counted.io, verdict: verdict.allowed ? 'VALID' : verdict.code };
 }
 
+const WITHOUT_USAGE = 'x-bench-without-usage';
+let envWithoutUsage: Env | null = null;
+
+/** Made once: what the Worker composes of an `Env` is kept by it. */
+function withoutUsage(env: Env): Env {
+  envWithoutUsage ??= { ...env, USAGE: 'off' };
+  return envWithoutUsage;
+}
+
 export default {
   fetch: (request, env, context) =>
     new URL(request.url).pathname.startsWith('/bench/')
       ? app.fetch(request, env, context)
-      : latchkey.fetch(request, env, context),
+      : latchkey.fetch(request, request.headers.has(WITHOUT_USAGE) ? withoutUsage(env) : env, context),
 } satisfies ExportedHandler<Env & { API_KEYS: Service<ApiKeys>; NOTHING: Service<Nothing> }>;

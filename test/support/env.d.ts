@@ -1,6 +1,7 @@
 declare namespace Cloudflare {
   interface Env {
     MIGRATIONS: import('cloudflare:test').D1Migration[];
+    USAGE_MIGRATIONS: import('cloudflare:test').D1Migration[];
   }
 }
 

@@ -1,5 +1,6 @@
 import { createMiddleware } from 'hono/factory';
 import { payerOfAddress } from '../../domain/miss-budget.ts';
+import { recordUse, recordVerdict } from '../../domain/record-use.ts';
 import { verifyKey } from '../../domain/verify-key.ts';
 import { readApiKeys } from '../api-key-headers.ts';
 import type { HttpEnv } from '../context.ts';
@@ -11,11 +12,20 @@ import { fail } from '../errors.ts';
  */
 export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
   const [apiKey = null, another] = readApiKeys((name) => c.req.header(name));
-  if (another !== undefined) return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
+  if (another !== undefined) {
+    recordUse(c.get('services'), { keyId: null, code: 'MALFORMED_KEY', clientIp: null });
+    return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
+  }
   // Only this header: Cloudflare sets it on what comes from outside, whereas X-Forwarded-For is the client's to write.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
   const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
-  if (!verdict.allowed) return fail(c, { refused: 'denied', code: verdict.code });
+  if (!verdict.allowed) {
+    recordVerdict(c.get('services'), verdict, clientIp);
+    return fail(c, { refused: 'denied', code: verdict.code });
+  }
   c.set('caller', { key: verdict.key, clientIp });
   await next();
+  // Also with what a middleware after this one refused the key for, such as a permission that it lacks.
+  const code = c.get('keyDenial') ?? 'VALID';
+  recordUse(c.get('services'), { keyId: verdict.key.id, code, clientIp });
 });

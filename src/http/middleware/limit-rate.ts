@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory';
-import type { HttpEnv } from '../context.ts';
+import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /**
@@ -9,7 +9,7 @@ import { fail } from '../errors.ts';
 export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
   if (c.get('services').settings.organisationRateLimit) {
     const { success } = await c.env.ORG_RATE_LIMIT.limit({ key: String(c.get('caller').key.orgId) });
-    if (!success) return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+    if (!success) return refuse(c);
   }
   await next();
 });
@@ -17,6 +17,11 @@ export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
 /** Limits how often a user looks at secrets: someone with a stolen key should not come away with all the others. */
 export const limitLooks = createMiddleware<HttpEnv>(async (c, next) => {
   const { success } = await c.env.LOOK_RATE_LIMIT.limit({ key: c.get('caller').key.userId });
-  if (!success) return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+  if (!success) return refuse(c);
   await next();
 });
+
+function refuse(c: HttpContext): Response {
+  c.set('keyDenial', 'RATE_LIMITED');
+  return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+}

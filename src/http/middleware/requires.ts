@@ -7,6 +7,7 @@ import { fail } from '../errors.ts';
 export function requires(permission: PermissionName) {
   return createMiddleware<HttpEnv>(async (c, next) => {
     if (!c.get('caller').key.permissions.includes(permission)) {
+      c.set('keyDenial', 'PERMISSION_DENIED');
       return fail(c, { refused: 'denied', code: 'PERMISSION_DENIED' });
     }
     await next();

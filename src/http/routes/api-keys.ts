@@ -4,6 +4,7 @@ import { createKey } from '../../domain/create-key.ts';
 import { explainKey } from '../../domain/explain-key.ts';
 import { findKeyBySecret } from '../../domain/find-key.ts';
 import { listKeys } from '../../domain/list-keys.ts';
+import { findLastUses, reportUsage } from '../../domain/report-usage.ts';
 import { revokeKey } from '../../domain/revoke-key.ts';
 import { rotateKey } from '../../domain/rotate-key.ts';
 import { seeKey } from '../../domain/see-key.ts';
@@ -24,7 +25,9 @@ import {
   keyQuery,
   newKeyBody,
   rotateKeyBody,
+  usageQuery,
 } from '../schemas/keys.ts';
+import { usageObject } from '../usage-object.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<HttpEnv>()
@@ -39,7 +42,8 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     const query = c.req.valid('query');
     const found = await listKeys(services, caller, query);
     if (found.refused) return fail(c, found);
-    const view = { now: services.now(), includeAllPermissions: query.includeAllPermissions };
+    const lastUses = await findLastUses(services, found.keys);
+    const view = { now: services.now(), includeAllPermissions: query.includeAllPermissions, lastUses };
     return c.json({ ...pageOf(query, found.count), api_keys: found.keys.map((key) => keyObject(key, view)) });
   })
 
@@ -66,7 +70,8 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller } = c.var;
       const key = await findKeyBySecret(services, caller, c.req.valid('json'));
       if (key === null) return fail(c, { refused: 'not_found' });
-      return c.json(keyObject(key, { now: services.now(), includeAllPermissions: false }));
+      const lastUses = await findLastUses(services, [key]);
+      return c.json(keyObject(key, { now: services.now(), includeAllPermissions: false, lastUses }));
     },
   )
 
@@ -91,6 +96,12 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     },
   )
 
+  .get('/usage/:id', requires('api_key_read'), accessibleKey, validQuery(usageQuery), async (c) => {
+    const { services, key } = c.var;
+    const report = await reportUsage(services, key, c.req.valid('query').days);
+    return c.json({ id: key.id, ...usageObject(report) });
+  })
+
   .get('/key/:id', requires('api_key_manage'), limitLooks, accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
@@ -108,14 +119,16 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller, key } = c.var;
       const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
       if (rotated.refused) return fail(c, rotated);
-      const view = { now: services.now(), includeAllPermissions: false };
+      const lastUses = await findLastUses(services, [rotated.key]);
+      const view = { now: services.now(), includeAllPermissions: false, lastUses };
       return c.json({ ...keyObject(rotated.key, view), api_key: rotated.apiKey });
     },
   )
 
-  .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), (c) => {
+  .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
     const { services, key } = c.var;
-    return c.json(keyObject(key, { now: services.now(), ...c.req.valid('query') }));
+    const lastUses = await findLastUses(services, [key]);
+    return c.json(keyObject(key, { now: services.now(), ...c.req.valid('query'), lastUses }));
   })
 
   .put(
@@ -128,6 +141,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      return c.json(keyObject(changed.key, { now: services.now(), includeAllPermissions: false }));
+      const lastUses = await findLastUses(services, [changed.key]);
+      return c.json(keyObject(changed.key, { now: services.now(), includeAllPermissions: false, lastUses }));
     },
   );

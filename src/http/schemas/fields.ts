@@ -30,7 +30,7 @@ const digits = z
   .regex(/^-?[0-9]+$/, 'Must be a whole number.')
   .transform(Number);
 
-const wholeNumber = digits.refine(Number.isSafeInteger, 'Is out of range.');
+export const wholeNumber = digits.refine(Number.isSafeInteger, 'Is out of range.');
 
 /** The id of a key or an organisation, in a query. */
 export const rowId = wholeNumber.refine((id) => id >= 1, 'Must be an id, from 1.');

@@ -9,7 +9,7 @@ import { isUserId } from '../../domain/user-id.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
 import { parseMoment } from '../timestamps.ts';
-import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text } from './fields.ts';
+import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text, wholeNumber } from './fields.ts';
 
 /*
  * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
@@ -220,3 +220,13 @@ export const keyListQuery = z
 export const keyQuery = z
   .object({ include_all_permissions: flag.optional() })
   .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
+
+const LONGEST_REPORT_DAYS = 90;
+const USUAL_REPORT_DAYS = 30;
+
+/** Query of `GET /api_keys/usage/{id}`. */
+export const usageQuery = z.object({
+  days: wholeNumber
+    .refine((days) => days >= 1 && days <= LONGEST_REPORT_DAYS, `Must be from 1 to ${LONGEST_REPORT_DAYS}.`)
+    .default(USUAL_REPORT_DAYS),
+});

@@ -1,0 +1,66 @@
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+/*
+ * The usage database, apart from the one with the keys, so that counting can never slow a look-up. Moments are unix
+ * milliseconds, hours and days count from the epoch. Key 0 stands for calls with no key, or one that there is not.
+ */
+
+/** Flushes that have been added: the queue delivers at least once, and a flush counts once. */
+export const usageFlushes = sqliteTable(
+  'usage_flushes',
+  {
+    id: text('id').primaryKey(),
+    at: integer('at').notNull(),
+  },
+  (table) => [index('usage_flushes_by_time').on(table.at)],
+);
+
+/** Calls by key, hour and code, of the last days. */
+export const usageHours = sqliteTable(
+  'usage_hours',
+  {
+    keyId: integer('key_id').notNull(),
+    hour: integer('hour').notNull(),
+    code: text('code').notNull(),
+    count: integer('count').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.keyId, table.hour, table.code] }),
+    index('usage_hours_by_hour').on(table.hour),
+  ],
+);
+
+/** The same by day, of the days before those. */
+export const usageDays = sqliteTable(
+  'usage_days',
+  {
+    keyId: integer('key_id').notNull(),
+    day: integer('day').notNull(),
+    code: text('code').notNull(),
+    count: integer('count').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.keyId, table.day, table.code] }), index('usage_days_by_day').on(table.day)],
+);
+
+/** The last call that each key allowed. */
+export const usageLast = sqliteTable('usage_last', {
+  keyId: integer('key_id').primaryKey(),
+  lastUsedAt: integer('last_used_at').notNull(),
+});
+
+/** Where calls with a key come from: IPv4 addresses and IPv6 /64 networks, the refused ones apart. */
+export const usageSources = sqliteTable(
+  'usage_sources',
+  {
+    keyId: integer('key_id').notNull(),
+    refused: integer('refused', { mode: 'boolean' }).notNull(),
+    network: text('network').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    lastSeen: integer('last_seen').notNull(),
+    count: integer('count').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.keyId, table.refused, table.network] }),
+    index('usage_sources_by_time').on(table.lastSeen),
+  ],
+);
