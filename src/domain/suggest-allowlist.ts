@@ -60,7 +60,8 @@ function shorten(blocks: Block[]): Block[] {
       .filter(({ whole }) => whole.prefix >= WIDEST_PREFIX[whole.family])
       .toSorted((a, b) => BITS[a.whole.family] - a.whole.prefix - (BITS[b.whole.family] - b.whole.prefix));
     if (closest === undefined) break;
-    list = joinExact([...list.slice(0, closest.index), closest.whole, ...list.slice(closest.index + 2)]);
+    const { index, whole } = closest;
+    list = [...list.slice(0, index), whole, ...list.slice(index + 2).filter((block) => !isWithin(block, whole))];
   }
   return list;
 }

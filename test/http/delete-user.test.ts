@@ -185,7 +185,7 @@ describe('a user with 5,000 keys', () => {
     );
     await alter(
       `INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
-       SELECT lower(hex(randomblob(32))), id, 'sealed', created_at FROM api_keys
+       SELECT lower(hex(randomblob(32))), id, NULL, created_at FROM api_keys
        WHERE user_id = ? AND id NOT IN (SELECT key_id FROM api_key_secrets)`,
       person.id,
     );

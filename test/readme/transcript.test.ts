@@ -30,11 +30,16 @@ function run(script: string): string {
   return execFileSync('bash', ['-euc', script], { cwd: checkout.folder, encoding: 'utf8' });
 }
 
-test("the README's transcript creates a key, uses it, sees it refused, revokes it and sees it refused", () => {
+test("the README's transcript creates a key, uses it, sees it refused, revokes it, sees it refused, and why", () => {
   const printed = run(transcript());
   expect(printed).toContain('"label":"Store locator"');
   expect(printed.match(/^\d{3}$/gm)).toEqual(['200', '403', '401']);
-  expect(printed.match(/"code":"\w+"/g)).toEqual(['"code":"IP_NOT_ALLOWED"', '"code":"REVOKED"']);
+  expect(printed.match(/"errors":.*?"code":"\w+"/g)?.map((error) => error.split('"').at(-2))).toEqual([
+    'IP_NOT_ALLOWED',
+    'REVOKED',
+  ]);
+  expect(printed).toContain('{"valid":false,"code":"REVOKED"}');
+  expect(printed).toMatch(/"check":"address","passed":false,"code":"IP_NOT_ALLOWED","detail":"192\.0\.2\.1 /);
 });
 
 test('the curl line that npm start prints works', () => {

@@ -187,16 +187,17 @@ test('the commands work through it: a deployment is bootstrapped once, and its s
     db,
     source: openVerificationSource(database),
     cache: NO_RECORD_CACHE,
+    usage: { send: async () => {}, db },
     mayMiss: async () => true,
     keyring: async () => keyring,
     now: () => 1_700_000_000_000,
     after: () => () => {},
     defer: () => {},
   };
-  const who = { organisationName: "L'Atelier; ?", email: 'a@b.example', firstName: "D'Arcy", lastName: '…' };
+  const who = { organisationName: "L'Atelier; ?", email: 'a@b.example', firstName: "O'First", lastName: '…' };
   const made = await bootstrapDeployment(services, who);
   if (made.refused !== undefined) throw new Error(made.refused);
-  expect(await readKey(db, 1)).toMatchObject({ createdByName: "D'Arcy …", userRole: 'PROVIDER', ipWhitelist: [] });
+  expect(await readKey(db, 1)).toMatchObject({ createdByName: "O'First …", userRole: 'PROVIDER', ipWhitelist: [] });
   expect(await bootstrapDeployment(services, who)).toEqual({ refused: 'contended' });
 
   const both = await openKeyring(entries.join(','));

@@ -5,7 +5,8 @@ import { containsApiKey } from '../../domain/api-key-format.ts';
  * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.
  */
 
-const SEARCH_LENGTH = 200;
+/** Longer than the longest email. */
+const SEARCH_LENGTH = 300;
 const MOST_PER_PAGE = 100;
 const USUAL_PER_PAGE = 30;
 
