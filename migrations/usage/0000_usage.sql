@@ -36,5 +36,3 @@ CREATE TABLE `usage_sources` (
 	`count` integer NOT NULL,
 	PRIMARY KEY(`key_id`, `refused`, `network`)
 );
---> statement-breakpoint
-CREATE INDEX `usage_sources_by_time` ON `usage_sources` (`last_seen`);

@@ -1,5 +1,6 @@
 import { logFailure } from '../log.ts';
-import { addFlushes, type UsageFlush, type UseCount } from '../storage/usage.ts';
+import type { UsageFlush, UseCount } from '../storage/usage.ts';
+import { addUsage } from './add-usage.ts';
 import type { Services } from './services.ts';
 import type { Use } from './use-counter.ts';
 import type { Verdict } from './verify-key.ts';
@@ -10,8 +11,8 @@ import { withinBudget } from './within-budget.ts';
  * minute, by which it gets into the usage database in large pieces.
  */
 
-/** A message of the queue may have 128 KB; this leaves room for what it is wrapped in. */
-const MOST_BYTES = 100_000;
+/** A message of the queue may have 128 KB; what the counts are wrapped in, and their id, take some of it. */
+const MOST_BYTES = 100_000 - 200;
 /** Sent earlier than usual when so many different things have been counted, for the memory they take. */
 const MOST_COUNTS = 5_000;
 const SEND_BUDGET_MS = 10_000;
@@ -58,7 +59,7 @@ export async function flushUses(services: Services): Promise<void> {
 
 /** The same id, in case the queue did take it and only its answer was lost. */
 async function addDirectly(services: Services, flush: UsageFlush): Promise<void> {
-  const added = await withinBudget(services, SEND_BUDGET_MS, addFlushes(services.usage.db, [flush], services.now()));
+  const added = await withinBudget(services, SEND_BUDGET_MS, addUsage(services, [flush]));
   if (!added.ok) logFailure('usage was lost', added.reason, { flush });
 }
 

@@ -23,6 +23,8 @@ export type Refusal =
   | { refused: 'out_of_reach'; shortfall: Shortfall }
   /** Secrets cannot be sealed or opened: the operator has to mend MASTER_KEYS. */
   | { refused: 'no_keyring' }
+  /** Storage that the answer needs is out of reach. */
+  | { refused: 'unavailable' }
   /** It was changed by others again and again while this was tried. */
   | { refused: 'contended' };
 

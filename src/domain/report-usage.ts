@@ -1,6 +1,7 @@
 import { logFailure } from '../log.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import { readLastUses, readUsage } from '../storage/usage.ts';
+import type { Outcome } from './refusal.ts';
 import type { Services } from './services.ts';
 import { suggestAllowlist } from './suggest-allowlist.ts';
 import { withinBudget } from './within-budget.ts';
@@ -27,9 +28,18 @@ export interface UsageReport {
 }
 
 /** How, and from where, a key was used in the last days, today included. */
-export async function reportUsage(services: Services, key: KeyRow, days: number): Promise<UsageReport> {
+export async function reportUsage(
+  services: Services,
+  key: KeyRow,
+  days: number,
+): Promise<Outcome<{ report: UsageReport }>> {
   const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
-  const usage = await readUsage(services.usage.db, key.id, sinceDay);
+  const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, key.id, sinceDay));
+  if (!read.ok) {
+    logFailure('the usage database could not be read', read.reason);
+    return { refused: 'unavailable' };
+  }
+  const usage = read.value;
   const totals = new Map<string, number>();
   const byDay = new Map<number, Record<string, number>>();
   for (const { day, code, count } of usage.days) {
@@ -40,11 +50,13 @@ export async function reportUsage(services: Services, key: KeyRow, days: number)
   }
   const sources = usage.sources.filter(({ refused }) => !refused);
   return {
-    totals: Object.fromEntries(totals),
-    days: [...byDay].map(([day, counts]) => ({ day: day * DAY_MS, counts })),
-    sources,
-    refusedSources: usage.sources.filter(({ refused }) => refused),
-    suggestedAllowlist: suggestAllowlist(sources.map(({ network }) => network)),
+    report: {
+      totals: Object.fromEntries(totals),
+      days: [...byDay].map(([day, counts]) => ({ day: day * DAY_MS, counts })),
+      sources,
+      refusedSources: usage.sources.filter(({ refused }) => refused),
+      suggestedAllowlist: suggestAllowlist(sources.map(({ network }) => network)),
+    },
   };
 }
 

@@ -15,8 +15,10 @@ export async function verifyForBackend(
   apiKey: string,
   call: Call,
 ): Promise<Verdict> {
-  const verdict = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
+  const found = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
+  const isUnknown = found.key !== null && !hasAccessToOrganisation(caller, found.key.orgId);
+  const verdict: Verdict = isUnknown ? { allowed: false, code: 'UNKNOWN_KEY', key: null } : found;
+  // As it is answered: what a stranger asks about a key is no use of it, and no place that it is used from.
   recordVerdict(services, verdict, call.clientIp);
-  if (verdict.key === null || hasAccessToOrganisation(caller, verdict.key.orgId)) return verdict;
-  return { allowed: false, code: 'UNKNOWN_KEY', key: null };
+  return verdict;
 }

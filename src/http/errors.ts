@@ -48,6 +48,7 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         errors: { json: 'Send a JSON body, with the header Content-Type: application/json.' },
       };
     case 'no_keyring':
+    case 'unavailable':
     case 'contended':
       return {
         status: 503,

@@ -93,7 +93,7 @@ const subnet = fc.oneof(
   fc.tuple(fc.nat(0xffff), fc.nat(0xffff)).map(([a, b]) => `2a00:${a.toString(16)}:${b.toString(16)}:1::/64`),
 );
 /** As many as a key keeps. */
-const networks = fc.array(fc.oneof(address, subnet), { maxLength: 100 });
+const networks = fc.array(fc.oneof(address, subnet), { maxLength: 100, size: 'max' });
 
 function read(entry: string): Network {
   const network = parseNetwork(entry);
@@ -108,11 +108,11 @@ function isWithin(inner: Network, outer: Network): boolean {
 function checkAlways(property: (seen: string[], suggested: string[]) => void) {
   fc.assert(
     fc.property(networks, (seen) => property(seen, suggestAllowlist(seen))),
-    { seed, numRuns: 2_000 },
+    { seed, numRuns: 200 },
   );
 }
 
-describe(`whatever was seen (seed ${seed}),`, () => {
+describe(`whatever was seen (seed ${seed}),`, { timeout: 60_000 }, () => {
   test('all of it is covered', () => {
     checkAlways((seen, suggested) => {
       // An empty list would cover everything.

@@ -98,8 +98,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .get('/usage/:id', requires('api_key_read'), accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
-    const report = await reportUsage(services, key, c.req.valid('query').days);
-    return c.json({ id: key.id, ...usageObject(report) });
+    const used = await reportUsage(services, key, c.req.valid('query').days);
+    if (used.refused) return fail(c, used);
+    return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
   .get('/key/:id', requires('api_key_manage'), limitLooks, accessibleKey, async (c) => {
