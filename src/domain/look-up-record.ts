@@ -15,7 +15,7 @@ const D1_BUDGET_MS = 2_000;
 /** A tier may answer when what was heard of the feed has just become too old; then it is all done once more. */
 const MOST_ROUNDS = 2;
 
-export type Tier = 'memory' | 'kv' | 'd1';
+type Tier = 'memory' | 'kv' | 'd1';
 
 export type LookUp =
   | { outcome: 'found'; record: KeyRecord; tier: Tier }

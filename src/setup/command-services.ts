@@ -74,7 +74,7 @@ function openRemote() {
 }
 
 async function openLocal(state: LocalState) {
-  await applyMigrations(['--local', '--persist-to', state.folder]);
+  await applyMigrations(state.folder, ['DB']);
   const proxy = await getPlatformProxy<Env>({
     persist: { path: state.storage },
     envFiles: [state.secretsFile],

@@ -24,7 +24,7 @@ const state = locateLocalState(args);
 
 ensureLocalSecrets(state);
 console.log('Latchkey: preparing the local database …');
-await applyMigrations(['--local', '--persist-to', state.folder]);
+await applyMigrations(state.folder, ['DB', 'USAGE_DB']);
 await seed(state);
 
 const port = optionValue(args, '--port') ?? String(await findFreePort(USUAL_PORT));

@@ -12,9 +12,10 @@ export function startWrangler(args: readonly string[]): ChildProcess {
   return spawn('wrangler', args, { stdio: 'inherit', env: ENVIRONMENT });
 }
 
-/** Brings both databases up to date. `where`: `--remote`, or `--local` with `--persist-to`. */
-export async function applyMigrations(where: readonly string[]): Promise<void> {
-  for (const database of ['DB', 'USAGE_DB']) await runWrangler(['d1', 'migrations', 'apply', database, ...where]);
+/** Brings databases of the local deployment in this folder up to date, by the names of their bindings. */
+export async function applyMigrations(folder: string, databases: readonly ('DB' | 'USAGE_DB')[]): Promise<void> {
+  const apply = ['d1', 'migrations', 'apply'];
+  await Promise.all(databases.map((name) => runWrangler([...apply, name, '--local', '--persist-to', folder])));
 }
 
 /**

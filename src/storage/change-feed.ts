@@ -7,7 +7,7 @@ import { feedState, keyChanges } from './schema.ts';
  * numbers rise in the order in which the changes were committed.
  */
 
-export interface FeedChange {
+interface FeedChange {
   seq: number;
   apiKeyId: number | null;
   userId: string | null;

@@ -110,7 +110,7 @@ function dropSurplusSources(db: Database, sources: string): Statement {
 }
 
 /** Adds up counts that are of the same thing. */
-export function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => string): UseCount[] {
+function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => string): UseCount[] {
   const sums = new Map<string, UseCount>();
   for (const count of counts) {
     const sum = sums.get(sameness(count));

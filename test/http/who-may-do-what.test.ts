@@ -81,6 +81,13 @@ const TABLE = `
 | POST /v2/api_keys/explain/{id} | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
 | POST /v2/api_keys/explain/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
 
+| GET /v2/api_keys/usage/{id}    | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| GET /v2/api_keys/usage/{id}    | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| GET /v2/api_keys/usage/{id}    | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| GET /v2/api_keys/usage/{id}    | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| GET /v2/api_keys/usage/{id}    | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| GET /v2/api_keys/usage/{id}    | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+
 | POST /v2/api_keys/verify       | own key                                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 | POST /v2/api_keys/verify       | another's personal key                   | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 | POST /v2/api_keys/verify       | main key                                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |

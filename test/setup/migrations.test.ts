@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 
-test('the migrations make the schema: there is nothing left to generate', () => {
+test.each([
+  ['migrations', 'src/storage/schema.ts'],
+  ['migrations/usage', 'src/storage/usage-schema.ts'],
+])('%s make %s: there is nothing left to generate', (migrations, file) => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'));
-  cpSync('migrations', folder, { recursive: true });
+  cpSync(migrations, folder, { recursive: true });
   const before = readdirSync(folder);
-  const schema = ['--dialect', 'sqlite', '--schema', 'src/storage/schema.ts'];
+  const schema = ['--dialect', 'sqlite', '--schema', file];
   const printed = execFileSync('drizzle-kit', ['generate', ...schema, '--out', relative('', folder)], {
     encoding: 'utf8',
   });

@@ -65,7 +65,7 @@ export class Truth {
 }
 
 /** A verdict as one word, with all that a caller is told. */
-export function outcomeOf(record: KeyRecord | null, call: Call, now: number): string {
+function outcomeOf(record: KeyRecord | null, call: Call, now: number): string {
   if (record === null) return 'UNKNOWN_KEY';
   const decision = decideAccess(record, call, now);
   return decision.allowed ? `VALID ${record.label} ${record.verified.permissions.join(' ')}` : decision.code;

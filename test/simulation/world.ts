@@ -73,7 +73,7 @@ export interface Break {
   tamper?: (d1: ReplicatedD1, kind: ChangeKind) => void;
 }
 
-export type ChangeKind = 'key' | 'user';
+type ChangeKind = 'key' | 'user';
 
 export interface Report {
   seed: number;
