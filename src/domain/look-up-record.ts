@@ -102,8 +102,8 @@ async function lookUpInD1(services: Services, hash: string, mostAge: number): Pr
   return remember(services, hash, stored.value, 'd1');
 }
 
-/** With a bound of zero: the primary at each call, no cache and no grace. */
-async function lookUpInPrimary(services: Services, hash: string): Promise<LookUp> {
+/** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */
+export async function lookUpInPrimary(services: Services, hash: string): Promise<LookUp> {
   const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);

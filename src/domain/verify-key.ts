@@ -2,7 +2,7 @@ import { hashApiKey, isWellFormedApiKey } from './api-key-format.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { DenialCode } from './denial.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
-import { lookUpRecord, recallRecord } from './look-up-record.ts';
+import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
 import type { Services } from './services.ts';
 
 /** `key` of a refusal names the key that was refused, where there is one. */
@@ -43,6 +43,19 @@ export function verifyHash(
 async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => string): Promise<Verdict> {
   const found = await lookUpRecord(services, hash, () => services.mayMiss(payer()));
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
+  return decideFound(services, found, call);
+}
+
+/**
+ * Decides once more about a key that was verified, by what the primary has of it at this moment. A verdict may be as old
+ * as the bound, and is gone after it; what a key writes stays. A key that was narrowed or revoked a moment ago must not
+ * use that moment to widen itself, or to make another one.
+ */
+export async function confirmKey(services: Services, apiKey: string, call: Call): Promise<Verdict> {
+  return decideFound(services, await lookUpInPrimary(services, hashApiKey(apiKey)), call);
+}
+
+function decideFound(services: Services, found: LookUp, call: Call): Verdict {
   switch (found.outcome) {
     case 'over_budget':
       return { allowed: false, code: 'RATE_LIMITED', key: null };

@@ -22,6 +22,8 @@ export type Failure = Refusal | RequestFailure;
 export function fail(c: HttpContext, failure: Failure): Response {
   const { status, code, errors, headers } = describe(failure);
   c.set('code', code);
+  // To reach too far is a refusal of the key like any other, also where its uses are counted.
+  if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
 }
 
@@ -74,9 +76,9 @@ function describeShortfall(shortfall: Shortfall): string {
     case 'provider_only':
       return 'Only PROVIDER may work in another organisation.';
     case 'role':
-      return `Your role may not give the role ${shortfall.role}, which the user of this key has.`;
+      return `Your role may not give the role ${shortfall.role}, nor reach the keys of who has it.`;
     case 'permissions':
-      return `Your key lacks permissions that this key has or would have: ${shortfall.missing.join(', ')}.`;
+      return `Your key lacks permissions that this key, or the keys of this user, would have: ${shortfall.missing.join(', ')}.`;
     case 'networks':
       return shortfall.outside === null
         ? 'Your key is restricted to addresses, so this key needs an ip_whitelist within them.'

@@ -47,9 +47,15 @@ export function apiKeyAuth({ permissions = [], orgId }: ApiKeyAuthOptions = {}):
     if (apiKey === undefined) return deny('MISSING_KEY');
     if (another !== undefined) return deny('MALFORMED_KEY');
     const ip = c.req.header('CF-Connecting-IP') ?? null;
-    const verdict = await ask(c.env.API_KEYS, { apiKey, ip, permissions });
+    const verdict = await ask(c.env.API_KEYS, {
+      apiKey,
+      ip,
+      permissions,
+      ...(orgId === undefined ? {} : { orgId }),
+    });
     if (verdict === null) return deny('UNAVAILABLE');
     if (!verdict.allowed) return deny(verdict.code, verdict);
+    // The service has looked at this already; a Worker that relies on it looks again.
     if (orgId !== undefined && verdict.key.orgId !== orgId) return deny('UNKNOWN_KEY');
     c.set('apiKey', verdict.key);
     await next();

@@ -13,6 +13,8 @@ export interface RpcCall {
   /** The address that the call comes from, as that Worker knows it: a service binding carries none to be trusted. */
   ip: string | null;
   permissions?: PermissionName[];
+  /** The organisation that the Worker serves: a key of another one is unknown there, in whatever state it is. */
+  orgId?: number;
 }
 
 export type RpcVerdict =
@@ -25,10 +27,12 @@ export type RpcVerdict =
  */
 export class ApiKeys extends WorkerEntrypoint<Env> {
   /** Decides about a call. There is an answer for everything but what is no call at all, for which this throws. */
-  verify({ apiKey, ip, permissions = [] }: RpcCall): RpcVerdict | Promise<RpcVerdict> {
+  verify({ apiKey, ip, permissions = [], orgId }: RpcCall): RpcVerdict | Promise<RpcVerdict> {
     const call = { clientIp: ip, needs: permissions };
     const services = compose(this.env, this.ctx);
-    const answer = (verdict: Verdict) => {
+    const answer = (found: Verdict) => {
+      const isForeign = orgId !== undefined && found.key !== null && found.key.orgId !== orgId;
+      const verdict: Verdict = isForeign ? { allowed: false, code: 'UNKNOWN_KEY', key: null } : found;
       recordVerdict(services, verdict, ip);
       return toRpcVerdict(verdict);
     };

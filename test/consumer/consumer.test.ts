@@ -104,6 +104,12 @@ test('a key of another organisation is unknown to a Worker that serves one', asy
   expect((await ask('/ours', { key: keys.ORG_ADMIN })).body).toEqual({ orgId: 2 });
   const answer = await ask('/ours', { key: keys.PROVIDER });
   expect(answer).toMatchObject({ status: 401, body: { code: 'UNKNOWN_KEY' } });
+
+  // In whatever state it is: that it was revoked is its own organisation's business.
+  const revoked = await latchkey(keys.PROVIDER, 'POST', '/api_keys', { label: 'revoked' });
+  await latchkey(keys.PROVIDER, 'POST', `/api_keys/revoke/${revoked.id}`);
+  expect((await ask('/ours', { key: revoked.api_key })).body).toMatchObject({ code: 'UNKNOWN_KEY' });
+  expect((await ask('/reviews', { key: revoked.api_key })).body).toMatchObject({ code: 'REVOKED' });
 });
 
 test('forged headers change nothing: only the address that Cloudflare saw counts', async () => {

@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory';
+import { logFailure } from '../../log.ts';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
@@ -8,7 +9,7 @@ import { fail } from '../errors.ts';
  */
 export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
   if (c.get('services').settings.organisationRateLimit) {
-    const { success } = await c.env.ORG_RATE_LIMIT.limit({ key: String(c.get('caller').key.orgId) });
+    const { success } = await c.env.ORG_RATE_LIMIT.limit({ key: String(c.get('caller').key.orgId) }).catch(letPass);
     if (!success) return refuse(c);
   }
   await next();
@@ -24,4 +25,10 @@ export const limitLooks = createMiddleware<HttpEnv>(async (c, next) => {
 function refuse(c: HttpContext): Response {
   c.set('keyDenial', 'RATE_LIMITED');
   return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+}
+
+/** A limiter that gives no answer is no reason to turn a good key away. */
+function letPass(error: unknown): { success: boolean } {
+  logFailure('the rate limit of organisations gave no answer', error);
+  return { success: true };
 }

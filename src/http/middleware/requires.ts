@@ -1,5 +1,8 @@
+import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
 import type { PermissionName } from '../../domain/permissions.ts';
+import { confirmKey } from '../../domain/verify-key.ts';
+import { readApiKeys } from '../api-key-headers.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
@@ -13,3 +16,20 @@ export function requires(permission: PermissionName) {
     await next();
   });
 }
+
+/** The same for calls whose effects stay, changes and looks at secrets: by what D1's primary has of the caller now. */
+export function requiresNow(permission: PermissionName) {
+  return every(confirmed, requires(permission));
+}
+
+const confirmed = createMiddleware<HttpEnv>(async (c, next) => {
+  const { services, caller } = c.var;
+  const [apiKey = ''] = readApiKeys((name) => c.req.header(name));
+  const verdict = await confirmKey(services, apiKey, { clientIp: caller.clientIp, needs: [] });
+  if (!verdict.allowed) {
+    c.set('keyDenial', verdict.code);
+    return fail(c, { refused: 'denied', code: verdict.code });
+  }
+  c.set('caller', { ...caller, key: verdict.key });
+  await next();
+});

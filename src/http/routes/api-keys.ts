@@ -14,7 +14,7 @@ import { currentKeyObject, explanationObject, keyObject } from '../key-object.ts
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitLooks } from '../middleware/limit-rate.ts';
-import { requires } from '../middleware/requires.ts';
+import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../page.ts';
 import {
@@ -49,7 +49,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requires('api_key_manage'),
+    requiresNow('api_key_manage'),
     jsonBody,
     validJson((c) => newKeyBody(c.var.services.now(), c.var.caller)),
     async (c) => {
@@ -75,7 +75,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .post('/revoke/:id', requires('api_key_manage'), optionalBody, accessibleKey, emptyBody, async (c) => {
+  .post('/revoke/:id', requiresNow('api_key_manage'), optionalBody, accessibleKey, emptyBody, async (c) => {
     const { services, caller, key } = c.var;
     await revokeKey(services, caller, key);
     return c.json({ id: key.id, status: 'success' });
@@ -103,7 +103,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
-  .get('/key/:id', requires('api_key_manage'), limitLooks, accessibleKey, async (c) => {
+  .get('/key/:id', requiresNow('api_key_manage'), limitLooks, accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
     if (seen.refused) return fail(c, seen);
@@ -112,7 +112,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .post(
     '/rotate/:id',
-    requires('api_key_manage'),
+    requiresNow('api_key_manage'),
     jsonBody,
     accessibleKey,
     validJson(() => rotateKeyBody),
@@ -134,7 +134,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .put(
     '/:id',
-    requires('api_key_manage'),
+    requiresNow('api_key_manage'),
     jsonBody,
     accessibleKey,
     validJson((c) => keyPatchBody(c.var.services.now(), c.var.key)),

@@ -4,7 +4,7 @@ import { findOrganisationById, listOrganisations } from '../../domain/find-organ
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
-import { requires } from '../middleware/requires.ts';
+import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { organisationObject } from '../organisation-object.ts';
 import { pageOf } from '../page.ts';
@@ -24,7 +24,7 @@ export const organisationRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requires('user_manage'),
+    requiresNow('user_manage'),
     jsonBody,
     validJson(() => newOrganisationBody),
     async (c) => {

@@ -7,7 +7,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
-import { requires } from '../middleware/requires.ts';
+import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../page.ts';
 import { newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
@@ -33,7 +33,7 @@ export const userRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requires('user_manage'),
+    requiresNow('user_manage'),
     jsonBody,
     validJson(() => newUserBody),
     async (c) => {
@@ -48,7 +48,7 @@ export const userRoutes = new Hono<HttpEnv>()
 
   .post(
     '/:id',
-    requires('user_manage'),
+    requiresNow('user_manage'),
     jsonBody,
     accessibleUser,
     validJson(() => userPatchBody),
@@ -60,7 +60,7 @@ export const userRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .delete('/:id', requires('user_manage'), accessibleUser, async (c) => {
+  .delete('/:id', requiresNow('user_manage'), accessibleUser, async (c) => {
     const { services, caller, user } = c.var;
     const deleted = await deleteUser(services, caller, user);
     if (deleted.refused) return fail(c, deleted);
