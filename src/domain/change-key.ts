@@ -6,7 +6,7 @@ import { foldText } from './fold-text.ts';
 import { findKeyShortfall } from './key-reach.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from './permissions.ts';
 import type { Outcome } from './refusal.ts';
-import { refuseReach } from './refuse-reach.ts';
+import { refuseKeyReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
 
@@ -50,10 +50,7 @@ async function tryChange(
   const after = apply(key, patch);
   const shortfall =
     findKeyShortfall(caller, key) ?? findKeyShortfall(caller, { ...key, ...after.fields }, after.judgedPermissions);
-  if (shortfall !== null) {
-    const attempt = { action: 'api_key.change', orgId: key.orgId, apiKeyId: key.id, userId: key.userId } as const;
-    return refuseReach(services, caller, attempt, shortfall);
-  }
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.change', key, shortfall);
 
   const { fields } = after;
   const changes = differences({
@@ -90,10 +87,9 @@ function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermiss
       hasRestrictedPermissions: restriction.hasRestrictedPermissions,
       permissions: restriction.permissions,
     },
-    judgedPermissions:
-      isNewList && patch.restriction !== undefined
-        ? patch.restriction.permissions.filter(isPermissionName)
-        : effectivePermissions(restriction, key.userRole),
+    judgedPermissions: isNewList
+      ? restriction.permissions.filter(isPermissionName)
+      : effectivePermissions(restriction, key.userRole),
   };
 }
 

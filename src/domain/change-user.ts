@@ -9,7 +9,7 @@ import { refuseReach } from './refuse-reach.ts';
 import type { Role } from './roles.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
-import { findWrongUserFields, foldedUserFields, LAST_IN_OFFICE } from './user-rules.ts';
+import { describeLastInOffice, findWrongUserFields, foldedUserFields } from './user-rules.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface UserPatch {
@@ -57,7 +57,7 @@ async function tryChange(
   if (after.disabled && user.id === caller.key.userId) wrong.disabled = 'You cannot disable yourself.';
   const leaves = holdsOffice(user) && (after.disabled || after.role !== user.role);
   if (leaves && !(await hasPeer(services.db, user))) {
-    wrong[after.disabled ? 'disabled' : 'role'] ??= LAST_IN_OFFICE[user.role === 'PROVIDER' ? 'PROVIDER' : 'ORG_ADMIN'];
+    wrong[after.disabled ? 'disabled' : 'role'] ??= describeLastInOffice(user.role);
   }
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const shortfall = findUserShortfall(caller.key, user.role) ?? findUserShortfall(caller.key, after.role);

@@ -6,7 +6,7 @@ import type { Outcome } from './refusal.ts';
 import { refuseReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 import { untilUncontended } from './until-uncontended.ts';
-import { LAST_IN_OFFICE } from './user-rules.ts';
+import { describeLastInOffice } from './user-rules.ts';
 
 /**
  * Deletes a person with all its keys, in one batch and with one row in the change feed, however many keys there are.
@@ -28,8 +28,7 @@ async function tryDelete(
 ): Promise<Outcome<{ userId: string }> | null> {
   if (user.id === caller.key.userId) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
   if (holdsOffice(user) && !(await hasPeer(services.db, user))) {
-    const office = user.role === 'PROVIDER' ? 'PROVIDER' : 'ORG_ADMIN';
-    return { refused: 'invalid', fields: { id: LAST_IN_OFFICE[office] } };
+    return { refused: 'invalid', fields: { id: describeLastInOffice(user.role) } };
   }
   const shortfall = findUserShortfall(caller.key, user.role);
   if (shortfall !== null)

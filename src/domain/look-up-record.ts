@@ -15,11 +15,9 @@ const D1_BUDGET_MS = 2_000;
 /** A tier may answer when what was heard of the feed has just become too old; then it is all done once more. */
 const MOST_ROUNDS = 2;
 
-type Tier = 'memory' | 'kv' | 'd1';
-
 export type LookUp =
-  | { outcome: 'found'; record: KeyRecord; tier: Tier }
-  | { outcome: 'absent'; tier: Tier }
+  | { outcome: 'found'; record: KeyRecord }
+  | { outcome: 'absent' }
   /** There are too many look-ups of keys that are in no cache. */
   | { outcome: 'over_budget' }
   /** Storage gave no answer that can be relied on. That is no verdict about the key. */
@@ -60,16 +58,16 @@ async function lookUpOnce(
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, now(), mostAge);
 
   const held = memory.records.get(hash);
-  if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held, tier: 'memory' };
+  if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
   const absentAsOf = memory.absences.get(hash);
   if (absentAsOf !== undefined && heard.isAbsentStill(absentAsOf, now(), settings.maxStalenessMs)) {
-    return { outcome: 'absent', tier: 'memory' };
+    return { outcome: 'absent' };
   }
 
   const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
   const inKv = cached.ok ? cached.value : null;
-  if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv, 'kv');
+  if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
 
   const isInSomeCache = held !== undefined || inKv !== null;
   if (!isInSomeCache && !(await mayMiss())) return { outcome: 'over_budget' };
@@ -95,11 +93,11 @@ async function lookUpInD1(services: Services, hash: string, mostAge: number): Pr
     if (!heard.isAbsentStill(asOf, now(), settings.maxStalenessMs)) return 'outdated';
     memory.records.delete(hash);
     memory.absences.set(hash, asOf);
-    return { outcome: 'absent', tier: 'd1' };
+    return { outcome: 'absent' };
   }
   if (!heard.isUsable(stored.value, now(), mostAge)) return 'outdated';
   services.defer(services.cache.write(hash, stored.value));
-  return remember(services, hash, stored.value, 'd1');
+  return remember(services, hash, stored.value);
 }
 
 /** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */
@@ -109,13 +107,13 @@ export async function lookUpInPrimary(services: Services, hash: string): Promise
     logFailure('D1 could not be read', stored.reason);
     return { outcome: 'unavailable' };
   }
-  if (stored.value === null) return { outcome: 'absent', tier: 'd1' };
-  return { outcome: 'found', record: compileKeyRecord(stored.value), tier: 'd1' };
+  if (stored.value === null) return { outcome: 'absent' };
+  return { outcome: 'found', record: compileKeyRecord(stored.value) };
 }
 
-function remember(services: Services, hash: string, stored: VerificationRecord, tier: Tier): LookUp {
+function remember(services: Services, hash: string, stored: VerificationRecord): LookUp {
   const record = compileKeyRecord(stored);
   services.memory.records.set(hash, record);
   services.memory.absences.delete(hash);
-  return { outcome: 'found', record, tier };
+  return { outcome: 'found', record };
 }

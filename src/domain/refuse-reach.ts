@@ -1,4 +1,5 @@
 import { recordOccurrence } from '../storage/commit-change.ts';
+import type { KeyRow } from '../storage/keys.ts';
 import { actorOf, type Caller } from './caller.ts';
 import type { Refusal, Shortfall } from './refusal.ts';
 import type { Services } from './services.ts';
@@ -38,4 +39,15 @@ export async function refuseReach(
     now: services.now(),
   });
   return { refused: 'out_of_reach', shortfall };
+}
+
+/** The same for a key that is there. */
+export function refuseKeyReach(
+  services: Services,
+  caller: Caller,
+  action: 'api_key.change' | 'api_key.rotate' | 'api_key.see',
+  key: Pick<KeyRow, 'id' | 'orgId' | 'userId'>,
+  shortfall: Shortfall,
+): Promise<Refusal> {
+  return refuseReach(services, caller, { action, orgId: key.orgId, apiKeyId: key.id, userId: key.userId }, shortfall);
 }

@@ -5,7 +5,7 @@ import { expiryMoment } from './expiration.ts';
 import { findKeyShortfall } from './key-reach.ts';
 import { mintSecret } from './mint-secret.ts';
 import type { Outcome } from './refusal.ts';
-import { refuseReach } from './refuse-reach.ts';
+import { refuseKeyReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -24,10 +24,7 @@ export async function rotateKey(
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
   const shortfall = findKeyShortfall(caller, key);
-  if (shortfall !== null) {
-    const attempt = { action: 'api_key.rotate', orgId: key.orgId, apiKeyId: key.id, userId: key.userId } as const;
-    return refuseReach(services, caller, attempt, shortfall);
-  }
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
 

@@ -5,7 +5,7 @@ import { hashApiKey } from './api-key-format.ts';
 import { actorOf, type Caller } from './caller.ts';
 import { findKeyShortfall } from './key-reach.ts';
 import type { Outcome } from './refusal.ts';
-import { refuseReach } from './refuse-reach.ts';
+import { refuseKeyReach } from './refuse-reach.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -15,10 +15,7 @@ import type { Services } from './services.ts';
 export async function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
   if (key.revokedAt !== null) return REVOKED;
   const shortfall = findKeyShortfall(caller, key);
-  if (shortfall !== null) {
-    const attempt = { action: 'api_key.see', orgId: key.orgId, apiKeyId: key.id, userId: key.userId } as const;
-    return refuseReach(services, caller, attempt, shortfall);
-  }
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.see', key, shortfall);
   const secret = await readSecretInUse(services.db, key.id);
   // Revoked, or deleted with its user, since it was read.
   if (secret?.sealed == null) return REVOKED;

@@ -16,10 +16,11 @@ export function foldedUserFields({ firstName, lastName, email }: UserFields) {
   return { emailFolded: foldText(email), searchFolded: foldText(`${firstName} ${lastName} ${email}`) };
 }
 
-export const LAST_IN_OFFICE = {
-  ORG_ADMIN: 'An organisation keeps one enabled ORG_ADMIN, and this is the last. Appoint another one first.',
-  PROVIDER: 'The deployment keeps one enabled PROVIDER, and this is the last. Appoint another one first.',
-} as const;
+/** Why the last one with this role, ORG_ADMIN or PROVIDER, cannot go. */
+export function describeLastInOffice(role: Role): string {
+  const whose = role === 'PROVIDER' ? 'The deployment' : 'An organisation';
+  return `${whose} keeps one enabled ${role}, and this is the last. Appoint another one first.`;
+}
 
 /** What is wrong with the email and the role that a user is to have, by field. `userId`: whose they are already. */
 export async function findWrongUserFields(

@@ -3,7 +3,7 @@ import type { Call } from './decide-access.ts';
 import { hasAccessToOrganisation } from './key-access.ts';
 import { recordVerdict } from './record-use.ts';
 import type { Services } from './services.ts';
-import { type Verdict, verifyKey } from './verify-key.ts';
+import { concealForeign, type Verdict, verifyKey } from './verify-key.ts';
 
 /**
  * Decides about a call that someone else's backend got. A key of an organisation that the caller does not work in looks
@@ -16,8 +16,7 @@ export async function verifyForBackend(
   call: Call,
 ): Promise<Verdict> {
   const found = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
-  const isUnknown = found.key !== null && !hasAccessToOrganisation(caller, found.key.orgId);
-  const verdict: Verdict = isUnknown ? { allowed: false, code: 'UNKNOWN_KEY', key: null } : found;
+  const verdict = concealForeign(found, (orgId) => hasAccessToOrganisation(caller, orgId));
   // As it is answered: what a stranger asks about a key is no use of it, and no place that it is used from.
   recordVerdict(services, verdict, call.clientIp);
   return verdict;

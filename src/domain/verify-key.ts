@@ -73,3 +73,10 @@ function decide(record: KeyRecord, call: Call, now: number): Verdict {
   if (!decision.allowed) return { allowed: false, code: decision.code, key: { id: record.keyId, orgId: record.orgId } };
   return { allowed: true, key: record.verified };
 }
+
+/** A verdict as it is told to those who may know of some organisations only: the keys of others do not exist for them. */
+export function concealForeign(verdict: Verdict, mayKnowOf: (orgId: number) => boolean): Verdict {
+  return verdict.key === null || mayKnowOf(verdict.key.orgId)
+    ? verdict
+    : { allowed: false, code: 'UNKNOWN_KEY', key: null };
+}

@@ -5,7 +5,7 @@ import type { VerifiedKey } from '../domain/key-record.ts';
 import { payerOfAddress } from '../domain/miss-budget.ts';
 import type { PermissionName } from '../domain/permissions.ts';
 import { recordVerdict } from '../domain/record-use.ts';
-import { type Verdict, verifyKey } from '../domain/verify-key.ts';
+import { concealForeign, type Verdict, verifyKey } from '../domain/verify-key.ts';
 
 /** A call that another Worker got, and wants to know about. */
 export interface RpcCall {
@@ -31,8 +31,7 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
     const call = { clientIp: ip, needs: permissions };
     const services = compose(this.env, this.ctx);
     const answer = (found: Verdict) => {
-      const isForeign = orgId !== undefined && found.key !== null && found.key.orgId !== orgId;
-      const verdict: Verdict = isForeign ? { allowed: false, code: 'UNKNOWN_KEY', key: null } : found;
+      const verdict = concealForeign(found, (other) => orgId === undefined || other === orgId);
       recordVerdict(services, verdict, ip);
       return toRpcVerdict(verdict);
     };
