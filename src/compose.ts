@@ -1,7 +1,7 @@
-import { type Isolate, newIsolate } from './domain/isolate.ts';
-import { type Keyring, openKeyring } from './domain/keyring.ts';
+import { type Keyring, openKeyring } from './domain/secrets/keyring.ts';
+import { belongsToDatabase } from './domain/secrets/trust-keyring.ts';
 import type { Services } from './domain/services.ts';
-import { belongsToDatabase } from './domain/trust-keyring.ts';
+import { type Isolate, newIsolate } from './domain/verification/isolate.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { type Database, openDatabase } from './storage/database.ts';

@@ -1,6 +1,6 @@
 import { compose } from './compose.ts';
-import { addUsage } from './domain/add-usage.ts';
 import { forgetOldRows } from './domain/forget-old-rows.ts';
+import { addUsage } from './domain/usage/add-usage.ts';
 import { createApp } from './http/app.ts';
 import type { UsageFlush } from './storage/usage.ts';
 

@@ -3,8 +3,8 @@ import type { Stores } from '../storage/commit-change.ts';
 import type { Database } from '../storage/database.ts';
 import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
-import type { Isolate } from './isolate.ts';
-import type { Keyring } from './keyring.ts';
+import type { Keyring } from './secrets/keyring.ts';
+import type { Isolate } from './verification/isolate.ts';
 
 /** What the acts of the domain work with: composed once for each event by the Worker's entry, or by a command. */
 export interface Services extends Isolate, Omit<Stores, 'heard'> {

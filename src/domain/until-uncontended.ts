@@ -1,4 +1,4 @@
-import type { Outcome } from './refusal.ts';
+import type { Outcome } from './authority/refusal.ts';
 
 const MOST_TRIES = 5;
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
-import type { Caller } from '../domain/caller.ts';
-import type { DenialCode } from '../domain/denial.ts';
+import type { Caller } from '../domain/authority/caller.ts';
 import type { Services } from '../domain/services.ts';
+import type { DenialCode } from '../domain/verification/denial.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import type { UserRow } from '../storage/users.ts';
 

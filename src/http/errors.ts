@@ -1,8 +1,8 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type DenialCode, describeDenial } from '../domain/denial.ts';
-import type { Refusal, Shortfall } from '../domain/refusal.ts';
+import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
+import { type DenialCode, describeDenial } from '../domain/verification/denial.ts';
+import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { HttpContext } from './context.ts';
-import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from './denial-answer.ts';
 
 /*
  * The one place that speaks HTTP about what went wrong: every failure, from the domain or from the request itself,

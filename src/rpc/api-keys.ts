@@ -1,11 +1,11 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { compose } from '../compose.ts';
-import { type DenialCode, type DenialStatus, describeDenial } from '../domain/denial.ts';
-import type { VerifiedKey } from '../domain/key-record.ts';
-import { payerOfAddress } from '../domain/miss-budget.ts';
-import type { PermissionName } from '../domain/permissions.ts';
-import { recordVerdict } from '../domain/record-use.ts';
-import { concealForeign, type Verdict, verifyKey } from '../domain/verify-key.ts';
+import type { PermissionName } from '../domain/permissions/permissions.ts';
+import { recordVerdict } from '../domain/usage/record-use.ts';
+import { type DenialCode, type DenialStatus, describeDenial } from '../domain/verification/denial.ts';
+import type { VerifiedKey } from '../domain/verification/key-record.ts';
+import { payerOfAddress } from '../domain/verification/miss-budget.ts';
+import { concealForeign, type Verdict, verifyKey } from '../domain/verification/verify-key.ts';
 
 /** A call that another Worker got, and wants to know about. */
 export interface RpcCall {

@@ -1,6 +1,6 @@
 import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
-import { bootstrapDeployment } from '../domain/bootstrap-deployment.ts';
+import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
 import { openForCommand } from './command-services.ts';
 
 /*

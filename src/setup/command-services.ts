@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { getPlatformProxy, unstable_readConfig } from 'wrangler';
-import { newIsolate } from '../domain/isolate.ts';
-import { type Keyring, openKeyring } from '../domain/keyring.ts';
+import { type Keyring, openKeyring } from '../domain/secrets/keyring.ts';
 import type { Services } from '../domain/services.ts';
+import { newIsolate } from '../domain/verification/isolate.ts';
 import { parseSettings } from '../env.ts';
 import { openDatabase } from '../storage/database.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';

@@ -1,12 +1,12 @@
-import { bootstrapDeployment } from '../domain/bootstrap-deployment.ts';
-import type { Caller } from '../domain/caller.ts';
-import { createKey } from '../domain/create-key.ts';
-import { createOrganisation } from '../domain/create-organisation.ts';
-import { createUser } from '../domain/create-user.ts';
-import type { Outcome } from '../domain/refusal.ts';
-import { ROLES, type Role } from '../domain/roles.ts';
+import type { Caller } from '../domain/authority/caller.ts';
+import type { Outcome } from '../domain/authority/refusal.ts';
+import { createKey } from '../domain/keys/create-key.ts';
+import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
+import { createOrganisation } from '../domain/organisations/create-organisation.ts';
+import { ROLES, type Role } from '../domain/permissions/roles.ts';
 import type { Services } from '../domain/services.ts';
-import { verifyKey } from '../domain/verify-key.ts';
+import { createUser } from '../domain/users/create-user.ts';
+import { verifyKey } from '../domain/verification/verify-key.ts';
 
 /**
  * Fills an empty database: the deployment's own organisation with its PROVIDER user, and another one with a user of

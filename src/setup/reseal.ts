@@ -1,6 +1,6 @@
 import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
-import { resealSecrets } from '../domain/reseal-secrets.ts';
+import { resealSecrets } from '../domain/secrets/reseal-secrets.ts';
 import { openForCommand } from './command-services.ts';
 
 /*

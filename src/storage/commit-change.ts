@@ -1,6 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { type Database, type Statement, statement, writeThenRead } from './database.ts';
-import type { HeardChanges } from './heard-changes.ts';
 import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './keys.ts';
 import type { RecordCache } from './record-cache.ts';
 import { feedState } from './schema.ts';
@@ -15,7 +14,8 @@ import { nameOfUser } from './users.ts';
 export interface Stores {
   db: Database;
   cache: RecordCache;
-  heard: HeardChanges;
+  /** Is told at once of what was changed here; the other isolates hear of it through the feed. */
+  heard: { note(change: { epoch: string; seq: number; id: number | string }): void };
   /** Keeps work going after the response was sent. */
   defer: (work: Promise<unknown>) => void;
 }

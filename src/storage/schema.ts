@@ -7,7 +7,7 @@ import { check, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-o
  * table would otherwise delete its children. What has to go is deleted by the code, in order.
  */
 
-/** Spelled out here because storage depends on nothing above it; the compiler holds it against `domain/roles.ts`. */
+/** Spelled out here because storage depends on nothing above it; the compiler holds it against `domain/permissions/roles.ts`. */
 const ROLE_NAMES = ['PROVIDER', 'ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
 
 const USER_TYPE_NAMES = ['bot', 'user'] as const;

@@ -1,11 +1,11 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { compose } from '../../src/compose.ts';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
-import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
-import { payerOfAddress } from '../../src/domain/miss-budget.ts';
-import { PERMISSION_NAMES } from '../../src/domain/permissions.ts';
-import { verifyKey } from '../../src/domain/verify-key.ts';
+import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
+import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
+import { verifyKey } from '../../src/domain/verification/verify-key.ts';
 import { ApiKeys, type RpcCall } from '../../src/rpc/api-keys.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 import latchkey from '../../src/worker.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { compose } from '../../src/compose.ts';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 import { freePort } from '../support/checkout.ts';
 

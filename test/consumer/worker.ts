@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { apiKeyAuth } from '../../src/rpc/api-key-auth.ts';
+import { apiKeyAuth } from '../../src/client/api-key-auth.ts';
 
 /* A Worker of someone who uses Latchkey. Its reviews are for keys that may read them; what is ours, for our own keys. */
 

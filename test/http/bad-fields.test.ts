@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { toDate } from '../../src/domain/expiration.ts';
-import addresses from '../domain/allowlist-cases.json';
+import { toDate } from '../../src/domain/keys/expiration.ts';
+import addresses from '../domain/addresses/allowlist-cases.json';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid } from '../support/expect-error.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hintOf, isWellFormedApiKey } from '../../src/domain/api-key-format.ts';
+import { hintOf, isWellFormedApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { KEY_FIELDS, TIMESTAMP } from '../support/key-fields.ts';

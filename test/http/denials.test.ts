@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectUnauthenticated } from '../support/expect-error.ts';

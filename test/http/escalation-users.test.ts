@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PermissionName } from '../../src/domain/permissions.ts';
+import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound, expectOutOfReach } from '../support/expect-error.ts';

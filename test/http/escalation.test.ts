@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PermissionName } from '../../src/domain/permissions.ts';
+import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectOutOfReach } from '../support/expect-error.ts';

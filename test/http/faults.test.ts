@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { generateApiKey, hashApiKey } from '../../src/domain/api-key-format.ts';
+import { generateApiKey, hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectUnauthenticated, expectUnavailable } from '../support/expect-error.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { permissionsOfRole } from '../../src/domain/permissions.ts';
+import { permissionsOfRole } from '../../src/domain/permissions/permissions.ts';
 import { call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectNotFound, expectUnauthenticated } from '../support/expect-error.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions.ts';
+import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden } from '../support/expect-error.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectRateLimited, expectUnauthenticated } from '../support/expect-error.ts';

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, expect, test } from 'vitest';
-import { hashApiKey } from '../../src/domain/api-key-format.ts';
+import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { eventsOf } from '../support/events.ts';

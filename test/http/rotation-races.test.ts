@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { hashApiKey } from '../../src/domain/api-key-format.ts';
+import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type Answer, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectUnauthenticated } from '../support/expect-error.ts';

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { hashApiKey } from '../../src/domain/api-key-format.ts';
-import { openKeyring } from '../../src/domain/keyring.ts';
+import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { openKeyring } from '../../src/domain/secrets/keyring.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectUnavailable } from '../support/expect-error.ts';

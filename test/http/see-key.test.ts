@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { Role } from '../../src/domain/roles.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { eventsOf } from '../support/events.ts';

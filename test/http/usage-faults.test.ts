@@ -2,10 +2,10 @@ import { createExecutionContext, createMessageBatch, waitOnExecutionContext } fr
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
-import { flushUses, recordUse } from '../../src/domain/record-use.ts';
 import type { Services } from '../../src/domain/services.ts';
-import { verifyKey } from '../../src/domain/verify-key.ts';
+import { flushUses, recordUse } from '../../src/domain/usage/record-use.ts';
+import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { verifyKey } from '../../src/domain/verification/verify-key.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { UsageFlush } from '../../src/storage/usage.ts';
 import worker from '../../src/worker.ts';

@@ -7,9 +7,9 @@ import {
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
-import { flushUses } from '../../src/domain/record-use.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { flushUses } from '../../src/domain/usage/record-use.ts';
+import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { createApp } from '../../src/http/app.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { UsageFlush, UseCount } from '../../src/storage/usage.ts';

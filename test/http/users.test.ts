@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ROLES } from '../../src/domain/roles.ts';
+import { ROLES } from '../../src/domain/permissions/roles.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound } from '../support/expect-error.ts';

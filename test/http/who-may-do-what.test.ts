@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
-import type { Role } from '../../src/domain/roles.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { createApp } from '../../src/http/app.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';

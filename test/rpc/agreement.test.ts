@@ -1,10 +1,10 @@
 import { env, exports } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { hashApiKey } from '../../src/domain/api-key-format.ts';
-import { type Call, decideAccess } from '../../src/domain/decide-access.ts';
-import { compileKeyRecord, type KeyRecord } from '../../src/domain/key-record.ts';
-import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions.ts';
+import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions/permissions.ts';
+import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { type Call, decideAccess } from '../../src/domain/verification/decide-access.ts';
+import { compileKeyRecord, type KeyRecord } from '../../src/domain/verification/key-record.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';

@@ -1,6 +1,6 @@
 import { exports } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { generateApiKey } from '../../src/domain/api-key-format.ts';
+import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { ApiKeys, type RpcVerdict } from '../../src/rpc/api-keys.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
-import { generateApiKey, hashApiKey } from '../../src/domain/api-key-format.ts';
-import { openKeyring } from '../../src/domain/keyring.ts';
+import { generateApiKey, hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { openKeyring } from '../../src/domain/secrets/keyring.ts';
 
 /*
  * `npm run reseal` on a local deployment with ten thousand keys, killed in the middle. The tests go on from each other.

@@ -1,7 +1,7 @@
-import type { Call } from '../../src/domain/decide-access.ts';
-import { decideAccess } from '../../src/domain/decide-access.ts';
-import { compileKeyRecord, type KeyRecord } from '../../src/domain/key-record.ts';
-import type { Role } from '../../src/domain/roles.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
+import type { Call } from '../../src/domain/verification/decide-access.ts';
+import { decideAccess } from '../../src/domain/verification/decide-access.ts';
+import { compileKeyRecord, type KeyRecord } from '../../src/domain/verification/key-record.ts';
 import type { ReplicatedD1 } from './replicated-d1.ts';
 
 interface Phase {

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { compose } from '../../src/compose.ts';
-import type { Role } from '../../src/domain/roles.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 
 /** The keys of a fresh deployment: of its PROVIDER, and of a user of each other role in one organisation. */

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
+import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { createApp } from '../../src/http/app.ts';
 import { type Answer, type CallOptions, call } from './client.ts';
 

@@ -1,7 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
+import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Answer } from './client.ts';
 

@@ -1,4 +1,4 @@
-import type { Role } from '../../src/domain/roles.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
 import { type Answer, call, createKey } from './client.ts';
 import { readRows } from './stored.ts';
 

@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory';
-import { findKeyById } from '../../domain/find-key.ts';
+import { findKeyById } from '../../domain/keys/find-key.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { readId } from '../path-id.ts';
+import { readId } from './path-id.ts';
 
 /**
  * Finds the key that the path names, before the body is looked at: by the contract a 404 comes before a 400. What is

@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory';
-import { findUserById } from '../../domain/find-user.ts';
+import { findUserById } from '../../domain/users/find-user.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 

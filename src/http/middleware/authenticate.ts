@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory';
-import { payerOfAddress } from '../../domain/miss-budget.ts';
-import { recordUse, recordVerdict } from '../../domain/record-use.ts';
-import { verifyKey } from '../../domain/verify-key.ts';
-import { readApiKeys } from '../api-key-headers.ts';
+import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
+import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
+import { verifyKey } from '../../domain/verification/verify-key.ts';
+import { readApiKeys } from '../../wire/api-key-headers.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 

@@ -1,8 +1,8 @@
 import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
-import type { PermissionName } from '../../domain/permissions.ts';
-import { confirmKey } from '../../domain/verify-key.ts';
-import { readApiKeys } from '../api-key-headers.ts';
+import type { PermissionName } from '../../domain/permissions/permissions.ts';
+import { confirmKey } from '../../domain/verification/verify-key.ts';
+import { readApiKeys } from '../../wire/api-key-headers.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 

@@ -1,22 +1,23 @@
 import { Hono } from 'hono';
-import { changeKey } from '../../domain/change-key.ts';
-import { createKey } from '../../domain/create-key.ts';
-import { explainKey } from '../../domain/explain-key.ts';
-import { findKeyBySecret } from '../../domain/find-key.ts';
-import { listKeys } from '../../domain/list-keys.ts';
-import { findLastUses, reportUsage } from '../../domain/report-usage.ts';
-import { revokeKey } from '../../domain/revoke-key.ts';
-import { rotateKey } from '../../domain/rotate-key.ts';
-import { seeKey } from '../../domain/see-key.ts';
+import { changeKey } from '../../domain/keys/change-key.ts';
+import { createKey } from '../../domain/keys/create-key.ts';
+import { explainKey } from '../../domain/keys/explain-key.ts';
+import { findKeyBySecret } from '../../domain/keys/find-key.ts';
+import { listKeys } from '../../domain/keys/list-keys.ts';
+import { revokeKey } from '../../domain/keys/revoke-key.ts';
+import { rotateKey } from '../../domain/keys/rotate-key.ts';
+import { seeKey } from '../../domain/keys/see-key.ts';
+import { findLastUses, reportUsage } from '../../domain/usage/report-usage.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { currentKeyObject, explanationObject, keyObject } from '../key-object.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitLooks } from '../middleware/limit-rate.ts';
 import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { pageOf } from '../page.ts';
+import { currentKeyObject, explanationObject, keyObject } from '../objects/key-object.ts';
+import { pageOf } from '../objects/page.ts';
+import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
   findKeyBody,
@@ -27,7 +28,6 @@ import {
   rotateKeyBody,
   usageQuery,
 } from '../schemas/keys.ts';
-import { usageObject } from '../usage-object.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<HttpEnv>()

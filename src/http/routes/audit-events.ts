@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
-import { listAuditEvents } from '../../domain/list-audit-events.ts';
-import { auditEventObject } from '../audit-event-object.ts';
+import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import type { HttpEnv } from '../context.ts';
 import { requires } from '../middleware/requires.ts';
 import { validQuery } from '../middleware/validated.ts';
-import { pageOf } from '../page.ts';
+import { auditEventObject } from '../objects/audit-event-object.ts';
+import { pageOf } from '../objects/page.ts';
 import { auditListQuery } from '../schemas/audit-events.ts';
 
 /** `/v2/audit_events` */

@@ -1,14 +1,14 @@
 import { Hono } from 'hono';
-import { createOrganisation } from '../../domain/create-organisation.ts';
-import { findOrganisationById, listOrganisations } from '../../domain/find-organisation.ts';
+import { createOrganisation } from '../../domain/organisations/create-organisation.ts';
+import { findOrganisationById, listOrganisations } from '../../domain/organisations/find-organisation.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
+import { readId } from '../middleware/path-id.ts';
 import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { organisationObject } from '../organisation-object.ts';
-import { pageOf } from '../page.ts';
-import { readId } from '../path-id.ts';
+import { organisationObject } from '../objects/organisation-object.ts';
+import { pageOf } from '../objects/page.ts';
 import { newOrganisationBody, organisationListQuery } from '../schemas/users.ts';
 
 /** `/v2/org` */

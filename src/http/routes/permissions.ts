@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { CATALOGUE } from '../../domain/permission-catalogue.ts';
+import { CATALOGUE } from '../../domain/permissions/catalogue.ts';
 import type { HttpEnv } from '../context.ts';
 
 /** The catalogue as the contract gives it; `order` counts from 1 within its parent. */

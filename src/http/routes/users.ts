@@ -1,17 +1,17 @@
 import { Hono } from 'hono';
-import { changeUser } from '../../domain/change-user.ts';
-import { createUser } from '../../domain/create-user.ts';
-import { deleteUser } from '../../domain/delete-user.ts';
-import { findUserOf, listUsers } from '../../domain/find-user.ts';
+import { changeUser } from '../../domain/users/change-user.ts';
+import { createUser } from '../../domain/users/create-user.ts';
+import { deleteUser } from '../../domain/users/delete-user.ts';
+import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { pageOf } from '../page.ts';
+import { pageOf } from '../objects/page.ts';
+import { userObject } from '../objects/user-object.ts';
 import { newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
-import { userObject } from '../user-object.ts';
 
 /** `/v2/user` */
 export const userRoutes = new Hono<HttpEnv>()

@@ -1,11 +1,11 @@
 import { Hono } from 'hono';
-import { verifyForBackend } from '../../domain/verify-for-backend.ts';
+import { verifyForBackend } from '../../domain/verification/verify-for-backend.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { currentKeyObject } from '../key-object.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { requires } from '../middleware/requires.ts';
 import { validJson } from '../middleware/validated.ts';
+import { currentKeyObject } from '../objects/key-object.ts';
 import { verifyKeyBody } from '../schemas/keys.ts';
 
 /** `/v2/api_keys/verify` */

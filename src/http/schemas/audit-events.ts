@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isUserId } from '../../domain/user-id.ts';
+import { isUserId } from '../../domain/users/user-id.ts';
 import { paging, rowId, text } from './fields.ts';
 
 const ACTION_LENGTH = 100;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { containsApiKey } from '../../domain/api-key-format.ts';
+import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 
 /*
  * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { parseNetwork } from '../../domain/allowlist.ts';
-import type { Caller } from '../../domain/caller.ts';
-import { findOwnerConflicts } from '../../domain/create-key.ts';
-import { mayExpireOn } from '../../domain/expiration.ts';
-import { dependencyOf, isPermissionName } from '../../domain/permissions.ts';
-import { USER_TYPES } from '../../domain/roles.ts';
-import { isUserId } from '../../domain/user-id.ts';
+import { parseNetwork } from '../../domain/addresses/allowlist.ts';
+import type { Caller } from '../../domain/authority/caller.ts';
+import { findOwnerConflicts } from '../../domain/keys/create-key.ts';
+import { mayExpireOn } from '../../domain/keys/expiration.ts';
+import { dependencyOf, isPermissionName } from '../../domain/permissions/permissions.ts';
+import { USER_TYPES } from '../../domain/permissions/roles.ts';
+import { isUserId } from '../../domain/users/user-id.ts';
 import type { KeyRow } from '../../storage/keys.ts';
-import { READ_ONLY_KEY_FIELDS } from '../key-object.ts';
-import { parseMoment } from '../timestamps.ts';
+import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
+import { parseMoment } from '../objects/timestamps.ts';
 import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text, wholeNumber } from './fields.ts';
 
 /*

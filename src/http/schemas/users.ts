@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { ROLES } from '../../domain/roles.ts';
-import { READ_ONLY_USER_FIELDS } from '../user-object.ts';
+import { ROLES } from '../../domain/permissions/roles.ts';
+import { READ_ONLY_USER_FIELDS } from '../objects/user-object.ts';
 import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts';
 
 /*

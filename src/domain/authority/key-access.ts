@@ -1,0 +1,17 @@
+import type { KeyRow } from '../../storage/keys.ts';
+import { administersKeys } from '../permissions/roles.ts';
+import type { Caller } from './caller.ts';
+
+/** Whether the caller may work in this organisation: its own, or any for a PROVIDER. */
+export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean {
+  return caller.key.userRole === 'PROVIDER' || caller.key.orgId === orgId;
+}
+
+/**
+ * Whether the caller may list, read and revoke a key: its own, and for administrators every key of the organisations
+ * that they work in. What lies outside looks as if it did not exist.
+ */
+export function hasAccessToKey(caller: Caller, key: Pick<KeyRow, 'orgId' | 'userId'>): boolean {
+  if (key.userId === caller.key.userId) return true;
+  return administersKeys(caller.key.userRole) && hasAccessToOrganisation(caller, key.orgId);
+}

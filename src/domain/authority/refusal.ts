@@ -1,0 +1,32 @@
+import type { PermissionName } from '../permissions/permissions.ts';
+import type { Role } from '../permissions/roles.ts';
+
+/*
+ * Why an act of the domain was not done, as values: what a caller can do something about. Surprises are thrown.
+ */
+
+/** The way in which a key would reach further than the caller, by the first rule that it breaks. */
+export type Shortfall =
+  | { rule: 'owner' }
+  | { rule: 'administrators_only' }
+  | { rule: 'provider_only' }
+  | { rule: 'role'; role: Role }
+  | { rule: 'permissions'; missing: PermissionName[] }
+  | { rule: 'networks'; outside: string | null }
+  | { rule: 'expiry'; latest: string };
+
+export type Refusal =
+  /** Messages by field. */
+  | { refused: 'invalid'; fields: Record<string, string> }
+  /** It does not exist, or the caller may not know of it: the two look the same from outside. */
+  | { refused: 'not_found' }
+  | { refused: 'out_of_reach'; shortfall: Shortfall }
+  /** Secrets cannot be sealed or opened: the operator has to mend MASTER_KEYS. */
+  | { refused: 'no_keyring' }
+  /** Storage that the answer needs is out of reach. */
+  | { refused: 'unavailable' }
+  /** It was changed by others again and again while this was tried. */
+  | { refused: 'contended' };
+
+/** What an act gives: its result, or why it was not done. */
+export type Outcome<Value> = ({ refused?: never } & Value) | Refusal;

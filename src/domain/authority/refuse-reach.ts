@@ -1,0 +1,53 @@
+import { recordOccurrence } from '../../storage/commit-change.ts';
+import type { KeyRow } from '../../storage/keys.ts';
+import type { Services } from '../services.ts';
+import { actorOf, type Caller } from './caller.ts';
+import type { Refusal, Shortfall } from './refusal.ts';
+
+/** What someone tried to reach: a key, a user, or (for what was not there yet) only the organisation. */
+export interface Attempt {
+  action:
+    | 'api_key.create'
+    | 'api_key.change'
+    | 'api_key.rotate'
+    | 'api_key.see'
+    | 'user.create'
+    | 'user.change'
+    | 'user.delete'
+    | 'organisation.create';
+  orgId: number;
+  apiKeyId?: number;
+  userId?: string;
+}
+
+/**
+ * Refuses what lies beyond the caller's reach, and puts it on record: someone who tries is someone to know of. The event
+ * is of its own kind, `api_key.create_refused` and the like.
+ */
+export async function refuseReach(
+  services: Services,
+  caller: Caller,
+  attempt: Attempt,
+  shortfall: Shortfall,
+): Promise<Refusal> {
+  await recordOccurrence(services, {
+    orgId: attempt.orgId,
+    apiKeyId: attempt.apiKeyId ?? null,
+    userId: attempt.userId ?? null,
+    audit: { action: `${attempt.action}_refused`, changes: { ...shortfall } },
+    actor: actorOf(caller),
+    now: services.now(),
+  });
+  return { refused: 'out_of_reach', shortfall };
+}
+
+/** The same for a key that is there. */
+export function refuseKeyReach(
+  services: Services,
+  caller: Caller,
+  action: 'api_key.change' | 'api_key.rotate' | 'api_key.see',
+  key: Pick<KeyRow, 'id' | 'orgId' | 'userId'>,
+  shortfall: Shortfall,
+): Promise<Refusal> {
+  return refuseReach(services, caller, { action, orgId: key.orgId, apiKeyId: key.id, userId: key.userId }, shortfall);
+}

@@ -1,0 +1,22 @@
+import { type KeyRow, selectLiveSecrets, toVerificationRecord } from '../../storage/keys.ts';
+import type { Services } from '../services.ts';
+import type { Call } from '../verification/decide-access.ts';
+import { type AccessExplanation, explainAccess } from '../verification/explain-access.ts';
+import { compileKeyRecord } from '../verification/key-record.ts';
+
+/**
+ * Why a call with a key would be allowed or refused, by what the primary has of it now.
+ * @param at the moment asked about, in unix milliseconds
+ * @returns null when the key was deleted since it was read
+ */
+export async function explainKey(
+  services: Services,
+  key: KeyRow,
+  call: Call,
+  at: number,
+): Promise<AccessExplanation | null> {
+  const [secretInUse] = await selectLiveSecrets(services.db, key.id, services.now());
+  return secretInUse === undefined
+    ? null
+    : explainAccess(compileKeyRecord(toVerificationRecord(secretInUse)), call, at);
+}

@@ -1,0 +1,40 @@
+import { type KeyRow, type KeyStatus, readKeys } from '../../storage/keys.ts';
+import type { Caller } from '../authority/caller.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import { foldText } from '../fold-text.ts';
+import { findOrganisationNamed } from '../organisations/find-organisation.ts';
+import { administersKeys, type UserType } from '../permissions/roles.ts';
+import type { Services } from '../services.ts';
+import { toDate } from './expiration.ts';
+
+export interface KeyListRequest {
+  /** From 1. */
+  page: number;
+  perPage: number;
+  status?: KeyStatus | undefined;
+  userType?: UserType | undefined;
+  searchText?: string | undefined;
+  /** PROVIDER only; left out: the caller's own organisation. */
+  orgId?: number | undefined;
+}
+
+/** One page of the keys that the caller has access to, newest first. */
+export async function listKeys(
+  services: Services,
+  caller: Caller,
+  request: KeyListRequest,
+): Promise<Outcome<{ keys: KeyRow[]; count: number }>> {
+  const organisation = await findOrganisationNamed(services, caller, request.orgId);
+  if ('refused' in organisation) return organisation;
+  return readKeys(
+    services.db,
+    {
+      scope: administersKeys(caller.key.userRole) ? { orgId: organisation.id } : { userId: caller.key.userId },
+      status: request.status,
+      userType: request.userType,
+      searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),
+      today: toDate(services.now()),
+    },
+    { offset: (request.page - 1) * request.perPage, limit: request.perPage },
+  );
+}

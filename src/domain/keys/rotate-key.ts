@@ -1,0 +1,49 @@
+import { commitKeyChange } from '../../storage/commit-change.ts';
+import { type KeyRow, replaceSecret } from '../../storage/keys.ts';
+import { actorOf, type Caller } from '../authority/caller.ts';
+import { findKeyShortfall } from '../authority/key-reach.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import { refuseKeyReach } from '../authority/refuse-reach.ts';
+import { mintSecret } from '../secrets/mint-secret.ts';
+import type { Services } from '../services.ts';
+import { expiryMoment } from './expiration.ts';
+
+/**
+ * Puts a new secret in place of the one that a key has. The old one goes on working for the overlap, though never beyond
+ * the key's own expiry; the overlap of an earlier rotation ends. Of rotations at the same time one wins, and the others
+ * are told so: each of them would have given out a secret that was dead already.
+ * @returns the key and its new secret
+ */
+export async function rotateKey(
+  services: Services,
+  caller: Caller,
+  key: KeyRow,
+  overlapSeconds: number,
+): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+  if (key.revokedAt !== null) {
+    return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
+  }
+  const shortfall = findKeyShortfall(caller, key);
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
+  const secret = await mintSecret(services);
+  if (secret === null) return { refused: 'no_keyring' };
+
+  const now = services.now();
+  const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
+  const overlapEndsAt = Math.min(now + overlapSeconds * 1000, expiresAt);
+  const rotated = await commitKeyChange(services, {
+    ...replaceSecret(services.db, key, { ...secret, createdAt: now }, overlapEndsAt),
+    keyId: key.id,
+    audit: {
+      action: 'api_key.rotated',
+      changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
+    },
+    actor: actorOf(caller),
+    now,
+  });
+  if (rotated === null) return { refused: 'invalid', fields: { id: LOST } };
+  return { key: rotated, apiKey: secret.apiKey };
+}
+
+const LOST =
+  'This key was rotated, changed or revoked by someone else at the same moment. Read it, and rotate it again if that is still needed.';

@@ -1,0 +1,49 @@
+import { type OrganisationRow, readOrganisation, readOrganisations } from '../../storage/organisations.ts';
+import type { Caller } from '../authority/caller.ts';
+import { hasAccessToOrganisation } from '../authority/key-access.ts';
+import type { Outcome, Refusal } from '../authority/refusal.ts';
+import { foldText } from '../fold-text.ts';
+import type { Services } from '../services.ts';
+
+/** The organisation with this id, if the caller works in it. */
+export async function findOrganisationById(
+  services: Services,
+  caller: Caller,
+  id: number,
+): Promise<OrganisationRow | null> {
+  return hasAccessToOrganisation(caller, id) ? readOrganisation(services.db, id) : null;
+}
+
+/**
+ * The organisation that a call names with `org_id`, which only PROVIDER may do; its own where the call names none.
+ * Others are refused before any look-up, so that they cannot find out which organisations exist.
+ */
+export async function findOrganisationNamed(
+  services: Services,
+  caller: Caller,
+  orgId: number = caller.key.orgId,
+): Promise<OrganisationRow | Refusal> {
+  if (!hasAccessToOrganisation(caller, orgId)) return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+  return (await readOrganisation(services.db, orgId)) ?? { refused: 'not_found' };
+}
+
+export interface OrganisationListRequest {
+  /** From 1. */
+  page: number;
+  perPage: number;
+  /** In the name, whatever the case. */
+  query?: string | undefined;
+}
+
+/** One page of the organisations of the deployment, newest first. */
+export async function listOrganisations(
+  services: Services,
+  caller: Caller,
+  request: OrganisationListRequest,
+): Promise<Outcome<{ organisations: OrganisationRow[]; count: number }>> {
+  if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+  return readOrganisations(services.db, request.query === undefined ? undefined : foldText(request.query), {
+    offset: (request.page - 1) * request.perPage,
+    limit: request.perPage,
+  });
+}

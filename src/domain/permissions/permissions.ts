@@ -1,0 +1,52 @@
+import { CATALOGUE, type Permission, type PermissionName } from './catalogue.ts';
+import { ROLES, type Role } from './roles.ts';
+
+export type { PermissionName };
+
+const PERMISSIONS: readonly Permission<PermissionName>[] = CATALOGUE.flatMap((section) =>
+  section.subsections.flatMap((subsection) => subsection.permissions),
+);
+
+const BY_NAME: ReadonlyMap<string, Permission<PermissionName>> = new Map(
+  PERMISSIONS.map((permission) => [permission.name, permission]),
+);
+
+/** Every permission name, in catalogue order. */
+export const PERMISSION_NAMES: readonly PermissionName[] = PERMISSIONS.map((permission) => permission.name);
+
+const NAMES_BY_ROLE = new Map<Role, ReadonlySet<PermissionName>>(
+  ROLES.map((role) => [
+    role,
+    new Set(PERMISSIONS.filter((permission) => !permission.disabledFor?.includes(role)).map(({ name }) => name)),
+  ]),
+);
+
+export function isPermissionName(name: string): name is PermissionName {
+  return BY_NAME.has(name);
+}
+
+/** Every permission that a role has: those of the catalogue that are not disabled for it. */
+export function permissionsOfRole(role: Role): ReadonlySet<PermissionName> {
+  return NAMES_BY_ROLE.get(role) ?? new Set();
+}
+
+/** The permissions of a key as stored: `permissions` counts only when `hasRestrictedPermissions` is set. */
+export interface StoredPermissions {
+  hasRestrictedPermissions: boolean;
+  permissions: readonly string[];
+}
+
+/**
+ * What a key can do: its stored list, in its order, less what its user's role lacks today; for an unrestricted key
+ * all that the role has, in catalogue order. The only place where the two meet, so that every answer agrees.
+ */
+export function effectivePermissions(stored: StoredPermissions, role: Role): PermissionName[] {
+  const held = permissionsOfRole(role);
+  if (!stored.hasRestrictedPermissions) return [...held];
+  return stored.permissions.filter(isPermissionName).filter((name) => held.has(name));
+}
+
+/** The permission that a key must also hold to hold this one, or null. */
+export function dependencyOf(name: PermissionName): PermissionName | null {
+  return BY_NAME.get(name)?.dependsOn ?? null;
+}

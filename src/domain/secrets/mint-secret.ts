@@ -1,0 +1,23 @@
+import { foldText } from '../fold-text.ts';
+import type { Services } from '../services.ts';
+import { generateApiKey, hashApiKey, hintOf } from './api-key-format.ts';
+
+/** A new secret, and everything that is stored in its place. */
+export interface MintedSecret {
+  /** Given out once, and stored nowhere. */
+  apiKey: string;
+  hash: string;
+  sealed: string;
+  hint: string;
+  hintFolded: string;
+}
+
+/** Makes a secret; null when there is no keyring to seal it with. */
+export async function mintSecret(services: Pick<Services, 'settings' | 'keyring'>): Promise<MintedSecret | null> {
+  const keyring = await services.keyring();
+  if (keyring === null) return null;
+  const apiKey = generateApiKey(services.settings.keyPrefix);
+  const hash = hashApiKey(apiKey);
+  const hint = hintOf(apiKey);
+  return { apiKey, hash, sealed: await keyring.seal(apiKey, hash), hint, hintFolded: foldText(hint) };
+}

@@ -1,0 +1,17 @@
+import type { Database } from '../../storage/database.ts';
+import { readNewestSealedSecrets } from '../../storage/keys.ts';
+import type { Keyring } from './keyring.ts';
+
+/** Several, because a single one could have been tampered with. */
+const TRIED = 5;
+
+/**
+ * Whether this keyring is the database's: it opens one of the secrets that were sealed last. With another one, readable
+ * but wrong, keys would be made that nobody can see any more once the mistake is mended.
+ */
+export async function belongsToDatabase(keyring: Keyring, db: Database): Promise<boolean> {
+  const newest = await readNewestSealedSecrets(db, TRIED);
+  if (newest.length === 0) return true;
+  const opened = await Promise.all(newest.map(({ sealed, hash }) => keyring.open(sealed, hash)));
+  return opened.some((secret) => secret !== null);
+}

@@ -1,0 +1,79 @@
+import { logFailure } from '../../log.ts';
+import type { UsageFlush, UseCount } from '../../storage/usage.ts';
+import type { Services } from '../services.ts';
+import type { Verdict } from '../verification/verify-key.ts';
+import { withinBudget } from '../within-budget.ts';
+import { addUsage } from './add-usage.ts';
+import type { Use } from './use-counter.ts';
+
+/*
+ * Counting, off the path: a call only adds to the isolate's memory. What was counted is sent to a queue a few times a
+ * minute, by which it gets into the usage database in large pieces.
+ */
+
+/** A message of the queue may have 128 KB; what the counts are wrapped in, and their id, take some of it. */
+const MOST_BYTES = 100_000 - 200;
+/** Sent earlier than usual when so many different things have been counted, for the memory they take. */
+const MOST_COUNTS = 5_000;
+const SEND_BUDGET_MS = 10_000;
+/** A planned flush that has not come after so many intervals ended with its event, and another one is planned. */
+const LOST_AFTER = 2;
+
+/** Counts a call, and sees to it that what was counted is sent in time. */
+export function recordUse(services: Services, use: Use): void {
+  const { settings, counting } = services;
+  if (!settings.countsUsage) return;
+  const now = services.now();
+  counting.counter.count(use, now);
+  if (counting.counter.size >= MOST_COUNTS) {
+    services.defer(flushUses(services));
+  } else if (now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
+    // Once for all calls of an interval: the event of its first call sends what they leave, after its answer.
+    counting.plannedAt = now;
+    services.defer(flushLater(services));
+  }
+}
+
+/** Counts a call by the verdict about it. */
+export function recordVerdict(services: Services, verdict: Verdict, clientIp: string | null): void {
+  const code = verdict.allowed ? 'VALID' : verdict.code;
+  recordUse(services, { keyId: verdict.key?.id ?? null, code, clientIp });
+}
+
+async function flushLater(services: Services): Promise<void> {
+  await new Promise<void>((resolve) => services.after(services.settings.usageFlushMs, resolve));
+  await flushUses(services);
+}
+
+/** Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace. */
+export async function flushUses(services: Services): Promise<void> {
+  services.counting.plannedAt = Number.NEGATIVE_INFINITY;
+  for (const counts of inPieces(services.counting.counter.take())) {
+    const flush = { id: crypto.randomUUID(), counts };
+    const sent = await withinBudget(services, SEND_BUDGET_MS, services.usage.send(flush));
+    if (sent.ok) continue;
+    logFailure('usage could not be sent to its queue, and goes to its database', sent.reason);
+    await addDirectly(services, flush);
+  }
+}
+
+/** The same id, in case the queue did take it and only its answer was lost. */
+async function addDirectly(services: Services, flush: UsageFlush): Promise<void> {
+  const added = await withinBudget(services, SEND_BUDGET_MS, addUsage(services, [flush]));
+  if (!added.ok) logFailure('usage was lost', added.reason, { flush });
+}
+
+function inPieces(counts: readonly UseCount[]): UseCount[][] {
+  const pieces: UseCount[][] = [];
+  let room = 0;
+  for (const count of counts) {
+    const bytes = JSON.stringify(count).length + 1;
+    if (bytes > room) {
+      pieces.push([]);
+      room = MOST_BYTES;
+    }
+    pieces.at(-1)?.push(count);
+    room -= bytes;
+  }
+  return pieces;
+}

@@ -1,0 +1,74 @@
+import { logFailure } from '../../log.ts';
+import type { KeyRow } from '../../storage/keys.ts';
+import { readLastUses, readUsage } from '../../storage/usage.ts';
+import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import type { Services } from '../services.ts';
+import { withinBudget } from '../within-budget.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const READ_BUDGET_MS = 1_000;
+
+interface Source {
+  network: string;
+  firstSeen: number;
+  lastSeen: number;
+  count: number;
+}
+
+export interface UsageReport {
+  totals: Record<string, number>;
+  /** Only days with calls, in order; `day` in unix milliseconds. */
+  days: { day: number; counts: Record<string, number> }[];
+  /** Where allowed calls came from, the most recent first. */
+  sources: Source[];
+  /** Where refused ones came from. */
+  refusedSources: Source[];
+  suggestedAllowlist: string[];
+}
+
+/** How, and from where, a key was used in the last days, today included. */
+export async function reportUsage(
+  services: Services,
+  key: KeyRow,
+  days: number,
+): Promise<Outcome<{ report: UsageReport }>> {
+  const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
+  const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, key.id, sinceDay));
+  if (!read.ok) {
+    logFailure('the usage database could not be read', read.reason);
+    return { refused: 'unavailable' };
+  }
+  const usage = read.value;
+  const totals = new Map<string, number>();
+  const byDay = new Map<number, Record<string, number>>();
+  for (const { day, code, count } of usage.days) {
+    totals.set(code, (totals.get(code) ?? 0) + count);
+    const counts = byDay.get(day) ?? {};
+    counts[code] = (counts[code] ?? 0) + count;
+    byDay.set(day, counts);
+  }
+  const sources = usage.sources.filter(({ refused }) => !refused);
+  return {
+    report: {
+      totals: Object.fromEntries(totals),
+      days: [...byDay].map(([day, counts]) => ({ day: day * DAY_MS, counts })),
+      sources,
+      refusedSources: usage.sources.filter(({ refused }) => refused),
+      suggestedAllowlist: suggestAllowlist(sources.map(({ network }) => network)),
+    },
+  };
+}
+
+/**
+ * When keys last allowed a call, by their ids (unix milliseconds). Without the usage database nothing is known of that,
+ * which is no reason not to show a key.
+ */
+export async function findLastUses(services: Services, keys: readonly KeyRow[]): Promise<Map<number, number>> {
+  if (keys.length === 0) return new Map();
+  const ids = keys.map(({ id }) => id);
+  const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, ids));
+  if (found.ok) return found.value;
+  logFailure('the usage database could not be read', found.reason);
+  return new Map();
+}

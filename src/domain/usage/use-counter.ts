@@ -1,0 +1,55 @@
+import type { UseCount } from '../../storage/usage.ts';
+import { networkOfClient } from '../addresses/client-network.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+/** Networks whose text is known, so that a busy client is not parsed at every call. */
+const MOST_NETWORKS = 1_000;
+
+/** One call, as it is counted. `keyId` null: no key, or none that there is. */
+export interface Use {
+  keyId: number | null;
+  code: string;
+  clientIp: string | null;
+}
+
+/** The counts of one isolate since they were last taken. No I/O, no clock. */
+export class UseCounter {
+  #counts = new Map<string, UseCount>();
+  readonly #networks = new Map<string, string | null>();
+
+  /** How many different things have been counted. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /** Counts one call at `now` (unix milliseconds). */
+  count({ keyId, code, clientIp }: Use, now: number): void {
+    const hour = Math.floor(now / HOUR_MS);
+    // Strangers without a key are counted, but not followed.
+    const network = keyId === null || clientIp === null ? null : this.#networkOf(clientIp);
+    const name = `${keyId ?? 0} ${hour} ${code} ${network}`;
+    const known = this.#counts.get(name);
+    if (known === undefined) {
+      this.#counts.set(name, { keyId: keyId ?? 0, hour, code, network, count: 1, firstAt: now, lastAt: now });
+    } else {
+      known.count += 1;
+      known.lastAt = now;
+    }
+  }
+
+  /** Gives what was counted, and begins anew. */
+  take(): UseCount[] {
+    const counts = [...this.#counts.values()];
+    this.#counts = new Map();
+    return counts;
+  }
+
+  #networkOf(clientIp: string): string | null {
+    const known = this.#networks.get(clientIp);
+    if (known !== undefined) return known;
+    const network = networkOfClient(clientIp);
+    if (this.#networks.size >= MOST_NETWORKS) this.#networks.clear();
+    this.#networks.set(clientIp, network);
+    return network;
+  }
+}

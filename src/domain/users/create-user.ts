@@ -1,0 +1,56 @@
+import { commitUserChange } from '../../storage/commit-change.ts';
+import { insertUser } from '../../storage/users.ts';
+import { actorOf, type Caller } from '../authority/caller.ts';
+import { findUserShortfall } from '../authority/reach.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import { refuseReach } from '../authority/refuse-reach.ts';
+import { findOrganisationNamed } from '../organisations/find-organisation.ts';
+import type { Role } from '../permissions/roles.ts';
+import type { Services } from '../services.ts';
+import { newUserId } from './user-id.ts';
+import { findWrongUserFields, foldedUserFields, type UserFields } from './user-rules.ts';
+
+export interface UserRequest extends UserFields {
+  role: Role;
+  /** PROVIDER only; left out: the caller's own organisation. */
+  orgId?: number | undefined;
+}
+
+/** Adds a person to an organisation. */
+export async function createUser(
+  services: Services,
+  caller: Caller,
+  request: UserRequest,
+): Promise<Outcome<{ userId: string }>> {
+  const organisation = await findOrganisationNamed(services, caller, request.orgId);
+  if ('refused' in organisation) {
+    return organisation.refused === 'out_of_reach'
+      ? refuseReach(services, caller, { action: 'user.create', orgId: caller.key.orgId }, organisation.shortfall)
+      : organisation;
+  }
+  const wrong = await findWrongUserFields(services, caller, organisation, request, null);
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
+  const shortfall = findUserShortfall(caller.key, request.role);
+  if (shortfall !== null)
+    return refuseReach(services, caller, { action: 'user.create', orgId: organisation.id }, shortfall);
+
+  const { firstName, lastName, email, role } = request;
+  const id = newUserId();
+  const now = services.now();
+  const user = { id, orgId: organisation.id, role, firstName, lastName, email, createdAt: now };
+  const added = await commitUserChange(services, {
+    rows: [insertUser(services.db, { ...user, ...foldedUserFields(request) })],
+    userId: id,
+    orgId: organisation.id,
+    audit: {
+      action: 'user.created',
+      changes: { first_name: [null, firstName], last_name: [null, lastName], email: [null, email], role: [null, role] },
+    },
+    actor: actorOf(caller),
+    now,
+  });
+  if (added) return { userId: id };
+  // Someone else took the email between the look and the write.
+  const taken = await findWrongUserFields(services, caller, organisation, request, null);
+  return Object.keys(taken).length > 0 ? { refused: 'invalid', fields: taken } : { refused: 'contended' };
+}

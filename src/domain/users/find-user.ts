@@ -1,0 +1,50 @@
+import { readUser, readUsers, type UserRow } from '../../storage/users.ts';
+import type { Caller } from '../authority/caller.ts';
+import { hasAccessToOrganisation } from '../authority/key-access.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import { foldText } from '../fold-text.ts';
+import { findOrganisationNamed } from '../organisations/find-organisation.ts';
+import type { Services } from '../services.ts';
+import { isUserId } from './user-id.ts';
+
+/** The caller's own user, a bot included; null when it was deleted since its key was verified. */
+export function findUserOf(services: Services, caller: Caller): Promise<UserRow | null> {
+  return readUser(services.db, caller.key.userId);
+}
+
+/** The person with this id, if the caller works in its organisation. Bots are not seen this way. */
+export async function findUserById(services: Services, caller: Caller, id: string): Promise<UserRow | null> {
+  const user = isUserId(id) ? await readUser(services.db, id) : null;
+  return user !== null && user.type === 'user' && hasAccessToOrganisation(caller, user.orgId) ? user : null;
+}
+
+export interface UserListRequest {
+  /** From 1. */
+  page: number;
+  perPage: number;
+  /** In names or email, whatever the case. */
+  query?: string | undefined;
+  /** The whole email, whatever the case. */
+  email?: string | undefined;
+  /** PROVIDER only; left out: the caller's own organisation. */
+  orgId?: number | undefined;
+}
+
+/** One page of the people of an organisation, newest first. */
+export async function listUsers(
+  services: Services,
+  caller: Caller,
+  request: UserListRequest,
+): Promise<Outcome<{ users: UserRow[]; count: number }>> {
+  const organisation = await findOrganisationNamed(services, caller, request.orgId);
+  if ('refused' in organisation) return organisation;
+  return readUsers(
+    services.db,
+    {
+      orgId: organisation.id,
+      searchFolded: request.query === undefined ? undefined : foldText(request.query),
+      emailFolded: request.email === undefined ? undefined : foldText(request.email),
+    },
+    { offset: (request.page - 1) * request.perPage, limit: request.perPage },
+  );
+}

@@ -1,0 +1,140 @@
+import { findCoveringEntry, parseAddress } from '../addresses/allowlist.ts';
+import { permissionsOfRole } from '../permissions/permissions.ts';
+import { ACCESS_RULES, type Call, type Decision, decideAccess } from './decide-access.ts';
+import type { KeyDenialCode } from './denial.ts';
+import type { KeyRecord } from './key-record.ts';
+
+/** How one check of a call went: what it compared, and what would make it pass. */
+export interface CheckExplanation {
+  check: (typeof ACCESS_RULES)[number]['check'];
+  passed: boolean;
+  /** What the call is refused with when it does not pass. */
+  code: KeyDenialCode;
+  /** In a sentence, for people. */
+  detail: string;
+  /** What to do for it to pass; null when it does. */
+  remedy: string | null;
+  /** The same for programs. */
+  compared: Record<string, unknown>;
+}
+
+export interface AccessExplanation {
+  decision: Decision;
+  checks: CheckExplanation[];
+}
+
+/**
+ * Why a call with this key would be allowed or refused: every check in the order in which they are made, also those
+ * after the first that fails, so that one answer names all that is in the way. Pure.
+ * @param now the moment that is asked about, in unix milliseconds
+ */
+export function explainAccess(record: KeyRecord, call: Call, now: number): AccessExplanation {
+  return {
+    decision: decideAccess(record, call, now),
+    checks: ACCESS_RULES.map(({ check, code, passes }) => {
+      const passed = passes(record, call, now);
+      const { detail, remedy, compared } = EXPLANATIONS[check](record, call, now, passed);
+      return { check, passed, code, detail, remedy: passed ? null : remedy, compared };
+    }),
+  };
+}
+
+type Explanation = Pick<CheckExplanation, 'detail' | 'compared'> & { remedy: string };
+
+const EXPLANATIONS: Record<
+  CheckExplanation['check'],
+  (record: KeyRecord, call: Call, now: number, passed: boolean) => Explanation
+> = {
+  revocation: (record, _call, now, passed) => ({
+    detail: passed ? 'Nobody has revoked the key.' : 'The key was revoked.',
+    remedy: 'A revocation cannot be taken back: create a new key.',
+    compared: { revoked: record.revoked, at: toIso(now) },
+  }),
+
+  user: (record, _call, _now, passed) => ({
+    detail: passed ? "The key's user is enabled." : "The key's user is disabled.",
+    remedy: 'Have an administrator enable the user.',
+    compared: { user_id: record.userId, user_disabled: record.userDisabled },
+  }),
+
+  expiry: (record, _call, now, passed) => ({
+    detail:
+      record.expirationDate === null
+        ? 'The key never expires.'
+        : `The key ${passed ? 'stops' : 'stopped'} working at ${record.expirationDate} 00:00 UTC.`,
+    remedy: 'Give the key a later expiration_date, or none.',
+    compared: { expiration_date: record.expirationDate, at: toIso(now) },
+  }),
+
+  address: explainAddress,
+
+  permissions: (record, call, _now, passed) => {
+    const inRole = permissionsOfRole(record.userRole);
+    const needed = call.needs.map((permission) => ({
+      permission,
+      on_key: !record.hasRestrictedPermissions || record.permissions.includes(permission),
+      in_role: inRole.has(permission),
+    }));
+    const notOnKey = needed.filter(({ on_key }) => !on_key).map(({ permission }) => permission);
+    const notInRole = needed.filter(({ in_role }) => !in_role).map(({ permission }) => permission);
+    return {
+      detail: passed
+        ? call.needs.length === 0
+          ? 'No permission was asked about.'
+          : `The key has ${call.needs.join(', ')}.`
+        : [
+            notOnKey.length > 0 ? `Not on the key: ${notOnKey.join(', ')}.` : '',
+            notInRole.length > 0 ? `Not in its user's role, ${record.userRole}: ${notInRole.join(', ')}.` : '',
+          ]
+            .filter(Boolean)
+            .join(' '),
+      remedy: [
+        notOnKey.length > 0 ? 'Add to the permissions of the key what is not on it.' : '',
+        notInRole.length > 0 ? 'Give the user a role that has what its own lacks.' : '',
+      ]
+        .filter(Boolean)
+        .join(' '),
+      compared: {
+        user_role: record.userRole,
+        has_restricted_permissions: record.hasRestrictedPermissions,
+        permissions: needed,
+      },
+    };
+  },
+};
+
+function explainAddress(record: KeyRecord, call: Call, _now: number, passed: boolean): Explanation {
+  const { clientIp } = call;
+  const { ipWhitelist } = record;
+  const matched = clientIp === null ? null : findCoveringEntry(ipWhitelist, clientIp);
+  const compared = { ip: clientIp, ip_whitelist: ipWhitelist, matched_entry: matched };
+  if (ipWhitelist.length === 0) {
+    return { detail: 'The key has no ip_whitelist: it may be used from anywhere.', remedy: '', compared };
+  }
+  if (clientIp === null) {
+    return {
+      detail: 'The key has an ip_whitelist, and no address is known.',
+      remedy: 'Say from which address the call comes, or empty the ip_whitelist.',
+      compared,
+    };
+  }
+  const address = parseAddress(clientIp);
+  if (address === null) {
+    return {
+      detail: `${clientIp} is not an address.`,
+      remedy: 'Give an IPv4 or IPv6 address, without port or zone id.',
+      compared,
+    };
+  }
+  return {
+    detail: passed
+      ? `${clientIp} lies within ${matched}.`
+      : `${clientIp} (IPv${address.family}) lies within no entry of the ip_whitelist. IPv4 and IPv6 entries never match each other.`,
+    remedy: `Add ${clientIp}, or a network around it, to the ip_whitelist.`,
+    compared,
+  };
+}
+
+function toIso(moment: number): string {
+  return new Date(moment).toISOString();
+}

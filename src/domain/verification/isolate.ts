@@ -1,0 +1,41 @@
+import { UseCounter } from '../usage/use-counter.ts';
+import { HeardChanges } from './heard-changes.ts';
+import type { KeyRecord } from './key-record.ts';
+import { RecentlyUsed } from './recently-used.ts';
+
+/** A record is a few kilobytes: far below the 128 MB that an isolate has. */
+const MOST_RECORDS = 5_000;
+/** Apart from the records, so that a stranger who tries many keys cannot push the good ones out. */
+const MOST_ABSENCES = 1_000;
+/** Changes asked for in one poll. When there were more, the floor rises, and records are read anew. */
+const MOST_CHANGES = 500;
+
+/** What lives as long as an isolate, and is shared by the events that it handles. */
+export interface Isolate {
+  /** What was heard of the change feed. */
+  heard: HeardChanges;
+  /** When the feed was last asked, and last failed to answer (unix milliseconds). */
+  polls: { startedAt: number; failedAt: number; mostChanges: number };
+  memory: {
+    /** By the hash of the secret. */
+    records: RecentlyUsed<KeyRecord>;
+    /** Hashes of which there was no key, with when the feed had last been heard at that time. */
+    absences: RecentlyUsed<number>;
+  };
+  /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
+  counting: { counter: UseCounter; plannedAt: number };
+}
+
+export function newIsolate(): Isolate {
+  return {
+    heard: new HeardChanges(),
+    polls: { startedAt: Number.NEGATIVE_INFINITY, failedAt: Number.NEGATIVE_INFINITY, mostChanges: MOST_CHANGES },
+    memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
+    counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
+  };
+}
+
+export function forgetRecords(memory: Isolate['memory']): void {
+  memory.records.clear();
+  memory.absences.clear();
+}

@@ -1,0 +1,48 @@
+import type { VerificationRecord } from '../../storage/verification-record.ts';
+import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
+import { expiryMoment } from '../keys/expiration.ts';
+import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
+import type { Role, UserType } from '../permissions/roles.ts';
+
+/** What is known of a key, ready to decide calls with: the stored record, and what is worked out from it once. */
+export interface KeyRecord extends VerificationRecord {
+  allowlist: Allowlist;
+  /** Unix milliseconds; null: never. */
+  expiresAt: number | null;
+  /** What a caller that is allowed gets to know; made once, because it is the same at every call. */
+  verified: VerifiedKey;
+}
+
+/** A key that was allowed a call, and what it may do. */
+export interface VerifiedKey {
+  id: number;
+  label: string;
+  orgId: number;
+  userId: string;
+  userRole: Role;
+  userType: UserType;
+  expirationDate: string | null;
+  ipWhitelist: readonly string[];
+  /** The effective ones. */
+  permissions: readonly PermissionName[];
+}
+
+/** @throws when the stored allowlist cannot be read: a list that means nothing must not let anyone in. */
+export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
+  return {
+    ...stored,
+    allowlist: compileAllowlist(stored.ipWhitelist),
+    expiresAt: stored.expirationDate === null ? null : expiryMoment(stored.expirationDate),
+    verified: {
+      id: stored.keyId,
+      label: stored.label,
+      orgId: stored.orgId,
+      userId: stored.userId,
+      userRole: stored.userRole,
+      userType: stored.userType,
+      expirationDate: stored.expirationDate,
+      ipWhitelist: stored.ipWhitelist,
+      permissions: effectivePermissions(stored, stored.userRole),
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { logFailure } from '../../log.ts';
+import type { VerificationRecord } from '../../storage/verification-record.ts';
+import type { Services } from '../services.ts';
+import { withinBudget } from '../within-budget.ts';
+import { keepUp, pollIfDue } from './follow-feed.ts';
+import { compileKeyRecord, type KeyRecord } from './key-record.ts';
+
+/*
+ * The tiers: isolate memory, KV, D1. What is found in a lower one fills the upper ones. Nothing is used that the rule of
+ * heard-changes.ts does not vouch for at that moment, wherever it comes from.
+ */
+
+const KV_BUDGET_MS = 300;
+const D1_BUDGET_MS = 2_000;
+/** A tier may answer when what was heard of the feed has just become too old; then it is all done once more. */
+const MOST_ROUNDS = 2;
+
+export type LookUp =
+  | { outcome: 'found'; record: KeyRecord }
+  | { outcome: 'absent' }
+  /** There are too many look-ups of keys that are in no cache. */
+  | { outcome: 'over_budget' }
+  /** Storage gave no answer that can be relied on. That is no verdict about the key. */
+  | { outcome: 'unavailable' };
+
+/**
+ * What memory has of a secret, if it may be used at `now`; null otherwise. This is what nearly every call comes to, so
+ * it waits for nothing.
+ */
+export function recallRecord(services: Services, hash: string, now: number): KeyRecord | null {
+  const held = services.memory.records.get(hash);
+  if (held === undefined || !services.heard.isUsable(held, now, services.settings.maxStalenessMs)) return null;
+  pollIfDue(services, now);
+  return held;
+}
+
+/**
+ * Finds what is known of a secret, wherever that takes.
+ * @param hash its SHA-256, in hex
+ * @param mayMiss asked before D1 is, for a key that is in no cache
+ */
+export async function lookUpRecord(services: Services, hash: string, mayMiss: () => Promise<boolean>): Promise<LookUp> {
+  if (services.settings.maxStalenessMs === 0) return lookUpInPrimary(services, hash);
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const found = await lookUpOnce(services, hash, await keepUp(services), mayMiss);
+    if (found !== 'outdated') return found;
+  }
+  return { outcome: 'unavailable' };
+}
+
+async function lookUpOnce(
+  services: Services,
+  hash: string,
+  mostAge: number,
+  mayMiss: () => Promise<boolean>,
+): Promise<LookUp | 'outdated'> {
+  const { heard, memory, cache, settings, now } = services;
+  const isUsable = (record: VerificationRecord) => heard.isUsable(record, now(), mostAge);
+
+  const held = memory.records.get(hash);
+  if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
+  const absentAsOf = memory.absences.get(hash);
+  if (absentAsOf !== undefined && heard.isAbsentStill(absentAsOf, now(), settings.maxStalenessMs)) {
+    return { outcome: 'absent' };
+  }
+
+  const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
+  if (!cached.ok) logFailure('KV could not be read', cached.reason);
+  const inKv = cached.ok ? cached.value : null;
+  if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
+
+  const isInSomeCache = held !== undefined || inKv !== null;
+  if (!isInSomeCache && !(await mayMiss())) return { outcome: 'over_budget' };
+  return lookUpInD1(services, hash, mostAge);
+}
+
+async function lookUpInD1(services: Services, hash: string, mostAge: number): Promise<LookUp | 'outdated'> {
+  const { heard, memory, source, settings, now } = services;
+  // What a replica with this bookmark lacks is at most what has happened since the feed was heard.
+  const asOf = heard.lastHeardAt;
+  const bookmark = heard.lookupBookmark;
+  let stored = await withinBudget(services, D1_BUDGET_MS, source.readRecord(hash, { bookmark }));
+  if (stored.ok && stored.value !== null && !heard.isUsable(stored.value, now(), mostAge)) {
+    // The replica lacks a change that this isolate has heard of since, or made itself.
+    stored = await withinBudget(services, D1_BUDGET_MS, source.readRecord(hash, 'primary'));
+  }
+  if (!stored.ok) {
+    logFailure('D1 could not be read', stored.reason);
+    return { outcome: 'unavailable' };
+  }
+  if (stored.value === null) {
+    // An absence is never stretched into the grace: "no such key" would be said of keys that were made meanwhile.
+    if (!heard.isAbsentStill(asOf, now(), settings.maxStalenessMs)) return 'outdated';
+    memory.records.delete(hash);
+    memory.absences.set(hash, asOf);
+    return { outcome: 'absent' };
+  }
+  if (!heard.isUsable(stored.value, now(), mostAge)) return 'outdated';
+  services.defer(services.cache.write(hash, stored.value));
+  return remember(services, hash, stored.value);
+}
+
+/** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */
+export async function lookUpInPrimary(services: Services, hash: string): Promise<LookUp> {
+  const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
+  if (!stored.ok) {
+    logFailure('D1 could not be read', stored.reason);
+    return { outcome: 'unavailable' };
+  }
+  if (stored.value === null) return { outcome: 'absent' };
+  return { outcome: 'found', record: compileKeyRecord(stored.value) };
+}
+
+function remember(services: Services, hash: string, stored: VerificationRecord): LookUp {
+  const record = compileKeyRecord(stored);
+  services.memory.records.set(hash, record);
+  services.memory.absences.delete(hash);
+  return { outcome: 'found', record };
+}

@@ -1,0 +1,82 @@
+import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
+import type { Services } from '../services.ts';
+import { type Call, decideAccess } from './decide-access.ts';
+import type { DenialCode } from './denial.ts';
+import type { KeyRecord, VerifiedKey } from './key-record.ts';
+import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
+
+/** `key` of a refusal names the key that was refused, where there is one. */
+export type Verdict =
+  | { allowed: true; key: VerifiedKey }
+  | { allowed: false; code: DenialCode; key: Pick<VerifiedKey, 'id' | 'orgId'> | null };
+
+/**
+ * Decides about one call with a key: at once for a key in memory, which is nearly always, else when storage has answered.
+ * @param apiKey as the client sent it; null or empty when it sent none
+ * @param payer tells who pays for the look-up when the key is in no cache (see miss-budget.ts)
+ */
+export function verifyKey(
+  services: Services,
+  apiKey: string | null,
+  call: Call,
+  payer: () => string,
+): Verdict | Promise<Verdict> {
+  if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
+  if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
+    return { allowed: false, code: 'MALFORMED_KEY', key: null };
+  }
+  return verifyHash(services, hashApiKey(apiKey), call, payer);
+}
+
+/** The same for a key that is known by its hash only. */
+export function verifyHash(
+  services: Services,
+  hash: string,
+  call: Call,
+  payer: () => string,
+): Verdict | Promise<Verdict> {
+  const now = services.now();
+  const held = recallRecord(services, hash, now);
+  return held !== null ? decide(held, call, now) : lookUpAndDecide(services, hash, call, payer);
+}
+
+async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => string): Promise<Verdict> {
+  const found = await lookUpRecord(services, hash, () => services.mayMiss(payer()));
+  // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
+  return decideFound(services, found, call);
+}
+
+/**
+ * Decides once more about a key that was verified, by what the primary has of it at this moment. A verdict may be as old
+ * as the bound, and is gone after it; what a key writes stays. A key that was narrowed or revoked a moment ago must not
+ * use that moment to widen itself, or to make another one.
+ */
+export async function confirmKey(services: Services, apiKey: string, call: Call): Promise<Verdict> {
+  return decideFound(services, await lookUpInPrimary(services, hashApiKey(apiKey)), call);
+}
+
+function decideFound(services: Services, found: LookUp, call: Call): Verdict {
+  switch (found.outcome) {
+    case 'over_budget':
+      return { allowed: false, code: 'RATE_LIMITED', key: null };
+    case 'unavailable':
+      return { allowed: false, code: 'UNAVAILABLE', key: null };
+    case 'absent':
+      return { allowed: false, code: 'UNKNOWN_KEY', key: null };
+    case 'found':
+      return decide(found.record, call, services.now());
+  }
+}
+
+function decide(record: KeyRecord, call: Call, now: number): Verdict {
+  const decision = decideAccess(record, call, now);
+  if (!decision.allowed) return { allowed: false, code: decision.code, key: { id: record.keyId, orgId: record.orgId } };
+  return { allowed: true, key: record.verified };
+}
+
+/** A verdict as it is told to those who may know of some organisations only: the keys of others do not exist for them. */
+export function concealForeign(verdict: Verdict, mayKnowOf: (orgId: number) => boolean): Verdict {
+  return verdict.key === null || mayKnowOf(verdict.key.orgId)
+    ? verdict
+    : { allowed: false, code: 'UNKNOWN_KEY', key: null };
+}

@@ -1,0 +1,88 @@
+import { expiryMoment } from '../../domain/keys/expiration.ts';
+import { effectivePermissions } from '../../domain/permissions/permissions.ts';
+import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
+import type { VerifiedKey } from '../../domain/verification/key-record.ts';
+import type { KeyRow } from '../../storage/keys.ts';
+import { formatTimestamp } from './timestamps.ts';
+
+/** How keys are to be shown. */
+interface KeyView {
+  /** Unix milliseconds. */
+  now: number;
+  includeAllPermissions: boolean;
+  /** When keys last allowed a call, by their ids; left out: of a key that is too young to have been used. */
+  lastUses?: ReadonlyMap<number, number>;
+}
+
+/** The key object of the contract, its fields in the contract's order. */
+export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }: KeyView) {
+  const lastUsedAt = lastUses?.get(key.id);
+  const disabled = key.revokedAt !== null;
+  const expired = key.expirationDate !== null && now >= expiryMoment(key.expirationDate);
+  return {
+    id: key.id,
+    label: key.label,
+    description: key.description,
+    user_id: key.userId,
+    user_name: key.userType === 'bot' ? null : `${key.userFirstName} ${key.userLastName}`,
+    user_role: key.userRole,
+    user_type: key.userType,
+    disabled,
+    expiration_date: key.expirationDate,
+    last_used_at: lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt),
+    created_by: key.createdBy,
+    created_by_name: key.createdByName,
+    created_at: formatTimestamp(key.createdAt),
+    revoked_by: key.revokedBy,
+    revoked_by_name: key.revokedByName,
+    revoked_at: key.revokedAt === null ? null : formatTimestamp(key.revokedAt),
+    ip_whitelist: key.ipWhitelist,
+    has_restricted_permissions: key.hasRestrictedPermissions,
+    permissions:
+      key.hasRestrictedPermissions && includeAllPermissions ? key.permissions : effectivePermissions(key, key.userRole),
+    org_id: key.orgId,
+    key_hint: key.hint,
+    status: disabled ? 'disabled' : expired ? 'expired' : 'active',
+  };
+}
+
+/** The fields of the key object that a client reads and cannot set: a PUT takes them back and ignores them. */
+export const READ_ONLY_KEY_FIELDS: readonly string[] = [
+  'id',
+  'user_id',
+  'user_name',
+  'user_role',
+  'user_type',
+  'disabled',
+  'last_used_at',
+  'created_by',
+  'created_by_name',
+  'created_at',
+  'revoked_by',
+  'revoked_by_name',
+  'revoked_at',
+  'org_id',
+  'key_hint',
+  'status',
+];
+
+/** What a caller is told of the key that it calls with: all from the verification itself. */
+export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
+  return {
+    id: key.id,
+    label: key.label,
+    org_id: key.orgId,
+    user_id: key.userId,
+    user_role: key.userRole,
+    user_type: key.userType,
+    expiration_date: key.expirationDate,
+    ip_whitelist: key.ipWhitelist,
+    permissions: key.permissions,
+    client_ip: clientIp,
+  };
+}
+
+/** Why a call would be allowed or refused. */
+export function explanationObject({ decision, checks }: AccessExplanation) {
+  return { verdict: { allowed: decision.allowed, code: decision.allowed ? 'VALID' : decision.code }, checks };
+}

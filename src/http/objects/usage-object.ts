@@ -1,0 +1,18 @@
+import { toDate } from '../../domain/keys/expiration.ts';
+import type { UsageReport } from '../../domain/usage/report-usage.ts';
+import { formatTimestamp } from './timestamps.ts';
+
+/** The usage of a key as the contract has it; `refused_sources` is where refused calls came from. */
+export function usageObject(report: UsageReport) {
+  return {
+    totals: report.totals,
+    days: report.days.map(({ day, counts }) => ({ date: toDate(day), ...counts })),
+    sources: report.sources.map(sourceObject),
+    refused_sources: report.refusedSources.map(sourceObject),
+    suggested_ip_whitelist: report.suggestedAllowlist,
+  };
+}
+
+function sourceObject({ network, firstSeen, lastSeen, count }: UsageReport['sources'][number]) {
+  return { network, first_seen: formatTimestamp(firstSeen), last_seen: formatTimestamp(lastSeen), count };
+}
