@@ -56,7 +56,8 @@ export const users = sqliteTable(
   (table) => [
     uniqueIndex('users_email').on(table.emailFolded),
     uniqueIndex('users_one_bot').on(table.orgId).where(sql`type = 'bot'`),
-    index('users_by_organisation').on(table.orgId, table.createdAt),
+    // In the order of the list, so that a page is read off it and a count reads nothing else.
+    index('users_listed').on(table.orgId, table.type, table.createdAt, table.id, table.signedInAt),
     index('users_by_role').on(table.orgId, table.role),
   ],
 );
@@ -96,7 +97,17 @@ export const apiKeys = sqliteTable(
     revision: integer('revision').notNull().default(0),
   },
   (table) => [
-    index('api_keys_by_organisation').on(table.orgId, table.id),
+    // All that a list of an organisation is filtered by, in its order: counting and searching read this alone, a
+    // fifth of what the rows take. A new filter of the list needs its column here.
+    index('api_keys_listed').on(
+      table.orgId,
+      table.id,
+      table.userType,
+      table.revokedAt,
+      table.expirationDate,
+      table.labelFolded,
+      table.hintFolded,
+    ),
     index('api_keys_by_user').on(table.userId, table.id),
   ],
 );
@@ -163,9 +174,15 @@ export const auditEvents = sqliteTable(
     /** `{"field":[before, after]}`, never a secret. */
     changes: text('changes', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
   },
+  // Every filter has an index that ends in the order of the list, alone and with an action: a rare action would otherwise
+  // be looked for in the whole log, in the database that look-ups need. Each costs an event one more row written.
   (table) => [
     index('audit_events_by_organisation').on(table.orgId, table.id),
+    index('audit_events_by_organisation_and_action').on(table.orgId, table.action, table.id),
+    index('audit_events_by_action').on(table.action, table.id),
     index('audit_events_by_key').on(table.apiKeyId, table.id),
+    index('audit_events_by_key_and_action').on(table.apiKeyId, table.action, table.id),
     index('audit_events_by_user').on(table.userId, table.id),
+    index('audit_events_by_user_and_action').on(table.userId, table.action, table.id),
   ],
 );
