@@ -1,3 +1,4 @@
+import type { Limits } from './domain/limits.ts';
 import { type Keyring, openKeyring } from './domain/secrets/keyring.ts';
 import { belongsToDatabase } from './domain/secrets/trust-keyring.ts';
 import type { Services } from './domain/services.ts';
@@ -5,6 +6,7 @@ import { type Isolate, newIsolate } from './domain/verification/isolate.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { type Database, openDatabase } from './storage/database.ts';
+import { openRateLimiter } from './storage/rate-limiter.ts';
 import { openRecordCache } from './storage/record-cache.ts';
 import { openVerificationSource } from './storage/verification-source.ts';
 
@@ -43,7 +45,8 @@ function composeOnce(env: Env): ServicesOfEnv {
         await env.USAGE_QUEUE.send(flush);
       },
     },
-    mayMiss: (payer) => mayMiss(env, payer),
+    mayMiss: openMissBudget(env),
+    limits: openLimits(env),
     keyring: async () => {
       keyring ??= await readKeyring(env, services.db);
       return keyring;
@@ -58,16 +61,22 @@ function composeOnce(env: Env): ServicesOfEnv {
   return services;
 }
 
+function openLimits(env: Env): Limits {
+  return {
+    // A limiter that gives no answer is no reason to turn a good key away; but it is one to keep a secret.
+    user: openRateLimiter(env.USER_RATE_LIMIT, 'calls of a user', 'allow'),
+    organisation: openRateLimiter(env.ORG_RATE_LIMIT, 'calls of an organisation', 'allow'),
+    takingAway: openRateLimiter(env.TAKING_AWAY_RATE_LIMIT, 'calls that take rights away', 'allow'),
+    secrets: openRateLimiter(env.SECRETS_RATE_LIMIT, 'secrets that leave', 'refuse'),
+  };
+}
+
 /** The payer's own budget first, so that one who has spent it does not use up everyone's. */
-async function mayMiss(env: Env, payer: string): Promise<boolean> {
-  try {
-    const own = await env.MISS_RATE_LIMIT.limit({ key: payer });
-    return own.success && (await env.ALL_MISSES_RATE_LIMIT.limit({ key: 'all' })).success;
-  } catch (error) {
-    // The budget saves reads; what a look-up finds is decided all the same.
-    logFailure('the rate limit of misses gave no answer', error);
-    return true;
-  }
+function openMissBudget(env: Env): Services['mayMiss'] {
+  // The budget saves reads; what a look-up finds is decided all the same.
+  const own = openRateLimiter(env.MISS_RATE_LIMIT, 'misses of a payer', 'allow');
+  const all = openRateLimiter(env.ALL_MISSES_RATE_LIMIT, 'misses in all', 'allow');
+  return async (payer) => (await own.allows(payer)) && (await all.allows('all'));
 }
 
 async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {

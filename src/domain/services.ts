@@ -3,6 +3,7 @@ import type { Stores } from '../storage/commit-change.ts';
 import type { Database } from '../storage/database.ts';
 import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
+import type { Limits } from './limits.ts';
 import type { Keyring } from './secrets/keyring.ts';
 import type { Isolate } from './verification/isolate.ts';
 
@@ -13,6 +14,7 @@ export interface Services extends Isolate, Omit<Stores, 'heard'> {
   source: VerificationSource;
   /** Whether one more key that is in no cache may be looked up, for this payer of the budget. */
   mayMiss: (payer: string) => Promise<boolean>;
+  limits: Limits;
   /** Where counts go: the queue, and the database that the queue fills. */
   usage: { send: (flush: UsageFlush) => Promise<void>; db: Database };
   /** What seals and opens secrets; null when `MASTER_KEYS` is missing or unreadable, which the log then says. */

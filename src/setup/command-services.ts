@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { getPlatformProxy, unstable_readConfig } from 'wrangler';
+import { NO_LIMITS } from '../domain/limits.ts';
 import { type Keyring, openKeyring } from '../domain/secrets/keyring.ts';
 import type { Services } from '../domain/services.ts';
 import { newIsolate } from '../domain/verification/isolate.ts';
@@ -48,6 +49,7 @@ export async function openForCommand({ remote, persistTo }: Target): Promise<Ope
       // Commands make no calls with keys, so there is nothing to count.
       usage: { send: async () => {}, db: openDatabase(database) },
       mayMiss: async () => true,
+      limits: NO_LIMITS,
       keyring: async () => keyring,
       now: Date.now,
       after: () => () => {},

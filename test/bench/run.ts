@@ -40,7 +40,9 @@ const server = new Miniflare(
     kvNamespaces: ['KEY_CACHE'],
     ratelimits: {
       ORG_RATE_LIMIT: LIMIT,
-      LOOK_RATE_LIMIT: LIMIT,
+      USER_RATE_LIMIT: LIMIT,
+      TAKING_AWAY_RATE_LIMIT: LIMIT,
+      SECRETS_RATE_LIMIT: LIMIT,
       MISS_RATE_LIMIT: LIMIT,
       ALL_MISSES_RATE_LIMIT: LIMIT,
     },

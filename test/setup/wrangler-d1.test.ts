@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unstable_readConfig } from 'wrangler';
+import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { bootstrapDeployment } from '../../src/domain/organisations/bootstrap-deployment.ts';
 import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { openKeyring } from '../../src/domain/secrets/keyring.ts';
@@ -189,6 +190,7 @@ test('the commands work through it: a deployment is bootstrapped once, and its s
     cache: NO_RECORD_CACHE,
     usage: { send: async () => {}, db },
     mayMiss: async () => true,
+    limits: NO_LIMITS,
     keyring: async () => keyring,
     now: () => 1_700_000_000_000,
     after: () => () => {},

@@ -2,6 +2,7 @@ import type { Caller } from '../../src/domain/authority/caller.ts';
 import { changeKey, type KeyPatch } from '../../src/domain/keys/change-key.ts';
 import { toDate } from '../../src/domain/keys/expiration.ts';
 import { revokeKey } from '../../src/domain/keys/revoke-key.ts';
+import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { changeUser } from '../../src/domain/users/change-user.ts';
@@ -477,6 +478,7 @@ class World {
       cache: this.#kv.at(location),
       usage: { send: async () => {}, db: openDatabase(d1) },
       mayMiss: async () => true,
+      limits: NO_LIMITS,
       keyring: async () => null,
       now: () => this.#time.now,
       after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),

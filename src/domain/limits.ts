@@ -1,0 +1,23 @@
+import type { RateLimiter } from '../storage/rate-limiter.ts';
+
+/** What is limited a minute, in each Cloudflare location. Asking one of them charges it. */
+export interface Limits {
+  /** Calls, by who makes them: a user, or one key of a main integration. */
+  user: RateLimiter;
+  /** Calls that the user's limit let through, by organisation. */
+  organisation: RateLimiter;
+  /** Calls that take rights away, by calling key: what the other two must not stop. */
+  takingAway: RateLimiter;
+  /** Secrets that leave, by user: who has a stolen key should not come away with all the others. */
+  secrets: RateLimiter;
+}
+
+const UNLIMITED: RateLimiter = { allows: async () => true };
+
+/** For commands, which serve no one. */
+export const NO_LIMITS: Limits = {
+  user: UNLIMITED,
+  organisation: UNLIMITED,
+  takingAway: UNLIMITED,
+  secrets: UNLIMITED,
+};

@@ -1,0 +1,51 @@
+import { logFailure } from '../log.ts';
+
+/*
+ * The one way to the rate limits of the platform. A binding counts in each Cloudflare location by itself, so that a
+ * limit is approximate; and it says yes or no, not how many are left.
+ */
+
+/** A limit of something that is done often. */
+export interface RateLimiter {
+  /** Charges one more to this key, and says whether it is within the limit. It never throws. */
+  allows: (key: string) => Promise<boolean>;
+}
+
+const BUDGET_MS = 500;
+/** The least time between two log lines of one limiter: an outage must not write a line for each call. */
+const LOG_INTERVAL_MS = 60_000;
+
+/**
+ * Opens a limit. A binding that throws, rejects or stays silent for half a second gives no answer; the call goes on with
+ * what `whenSilent` says, and the log says it once a minute.
+ * @param name what is limited, for the log
+ */
+export function openRateLimiter(binding: RateLimit, name: string, whenSilent: 'allow' | 'refuse'): RateLimiter {
+  let lastLoggedAt = Number.NEGATIVE_INFINITY;
+  let unlogged = 0;
+  const tell = (error: unknown) => {
+    unlogged += 1;
+    const now = Date.now();
+    // A clock that was set back must not silence the log.
+    if (now >= lastLoggedAt && now - lastLoggedAt < LOG_INTERVAL_MS) return;
+    logFailure('a rate limit gave no answer', error, { limit: name, when_silent: whenSilent, calls: unlogged });
+    lastLoggedAt = now;
+    unlogged = 0;
+  };
+  return {
+    async allows(key) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`Silent for ${BUDGET_MS} ms`)), BUDGET_MS);
+      });
+      try {
+        return (await Promise.race([binding.limit({ key }), late])).success;
+      } catch (error) {
+        tell(error);
+        return whenSilent === 'allow';
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
