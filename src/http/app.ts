@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { logFailure } from '../log.ts';
+import { isStorageError } from '../storage/storage-error.ts';
 import type { HttpEnv } from './context.ts';
 import { fail } from './errors.ts';
 import { accessLog } from './middleware/access-log.ts';
@@ -40,7 +41,7 @@ export function createApp(compose: Compose) {
   app.notFound((c) => fail(c, { refused: 'not_found' }));
   app.onError((error, c) => {
     logFailure('request failed', error, { request_id: c.get('requestId') });
-    return fail(c, { refused: 'internal' });
+    return fail(c, { refused: isStorageError(error) ? 'storage_failed' : 'internal' });
   });
   return app;
 }

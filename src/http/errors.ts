@@ -14,6 +14,8 @@ type RequestFailure =
   | { refused: 'denied'; code: DenialCode }
   | { refused: 'body_too_large' }
   | { refused: 'unsupported_media_type' }
+  /** Thrown by a query or at a commit: nothing is known of what came of it. */
+  | { refused: 'storage_failed' }
   | { refused: 'internal' };
 
 export type Failure = Refusal | RequestFailure;
@@ -56,6 +58,16 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         status: 503,
         code: 'UNAVAILABLE',
         errors: { server: 'The service cannot do this just now. Nothing was changed. Try again in a moment.' },
+        headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
+      };
+    case 'storage_failed':
+      return {
+        status: 503,
+        code: 'UNAVAILABLE',
+        errors: {
+          server:
+            'The database gave no answer. If this call was to change something, look whether it did before you repeat it.',
+        },
         headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
       };
     case 'internal':

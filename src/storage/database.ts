@@ -1,14 +1,65 @@
 import type { SQL } from 'drizzle-orm';
 import type { BatchItem } from 'drizzle-orm/batch';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
+import { classifyStorageError } from './storage-error.ts';
 
 export type Database = DrizzleD1Database & { $client: D1Database };
 
 /** One statement of a batch. D1 has no interactive transactions: a batch is the transaction. */
 export type Statement = BatchItem<'sqlite'>;
 
+/** Opens a database. What its queries throw is a `StorageError` where D1 gave no answer. */
 export function openDatabase(d1: D1Database): Database {
-  return drizzle(d1);
+  return drizzle(classifyingErrors(d1));
+}
+
+/** D1's own statements, by the ones that stand before them: `batch` takes no others. */
+const ownStatements = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
+
+function classifyingErrors(d1: D1Database): D1Database {
+  return withMethods(d1, {
+    prepare: (query: string) => classifyingErrorsOf(classified(() => d1.prepare(query))),
+    batch: (statements: D1PreparedStatement[]) =>
+      classifiedLater(() => d1.batch(statements.map((statement) => ownStatements.get(statement) ?? statement))),
+  });
+}
+
+function classifyingErrorsOf(statement: D1PreparedStatement): D1PreparedStatement {
+  const watched = withMethods(statement, {
+    bind: (...values: unknown[]) => classifyingErrorsOf(classified(() => statement.bind(...values))),
+    run: () => classifiedLater(() => statement.run()),
+    all: () => classifiedLater(() => statement.all()),
+    raw: () => classifiedLater(() => statement.raw()),
+  });
+  ownStatements.set(watched, statement);
+  return watched;
+}
+
+function classified<Value>(act: () => Value): Value {
+  try {
+    return act();
+  } catch (error) {
+    throw classifyStorageError(error);
+  }
+}
+
+async function classifiedLater<Value>(act: () => Promise<Value>): Promise<Value> {
+  try {
+    return await act();
+  } catch (error) {
+    throw classifyStorageError(error);
+  }
+}
+
+/** The same object, with some of its methods replaced. */
+function withMethods<Target extends object>(target: Target, methods: Record<string, unknown>): Target {
+  return new Proxy(target, {
+    get(_, name) {
+      if (typeof name === 'string' && Object.hasOwn(methods, name)) return methods[name];
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 /** A statement written in SQL, for a batch. */
