@@ -8,7 +8,7 @@ import { z } from 'zod';
 const settingsSchema = z.object({
   /** What keys begin with. Keys made under another prefix stop being accepted. */
   KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
-  /** `off` lifts the limit of calls that an organisation may make a minute: for load tests. */
+  /** `off` lifts the limits of calls, of users, organisations and what takes rights away: for load tests. */
   RATE_LIMIT: z.enum(['on', 'off']),
   /** Which requests are written to the log. */
   REQUEST_LOG: z.enum(['errors', 'all']),
@@ -32,7 +32,7 @@ function seconds(most: number) {
 
 export interface Settings {
   keyPrefix: string;
-  organisationRateLimit: boolean;
+  limitsCalls: boolean;
   requestLog: 'errors' | 'all';
   maxStalenessMs: number;
   pollIntervalMs: number;
@@ -52,7 +52,7 @@ export function parseSettings(variables: unknown): Settings {
   const { data } = result;
   return {
     keyPrefix: data.KEY_PREFIX,
-    organisationRateLimit: data.RATE_LIMIT === 'on',
+    limitsCalls: data.RATE_LIMIT === 'on',
     requestLog: data.REQUEST_LOG,
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,

@@ -26,6 +26,7 @@ export function fail(c: HttpContext, failure: Failure): Response {
   c.set('code', code);
   // To reach too far is a refusal of the key like any other, also where its uses are counted.
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
+  if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
   return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
 }
 
@@ -33,6 +34,8 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
   switch (failure.refused) {
     case 'denied':
       return answerDenial({ code: failure.code, ...describeDenial(failure.code) });
+    case 'rate_limited':
+      return answerDenial({ code: 'RATE_LIMITED', ...describeDenial('RATE_LIMITED') });
     case 'invalid':
       return { status: 400, code: 'INVALID_REQUEST', errors: { json: failure.fields } };
     case 'out_of_reach':

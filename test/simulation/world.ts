@@ -458,7 +458,7 @@ class World {
       ...isolate,
       settings: {
         keyPrefix: 'lk',
-        organisationRateLimit: false,
+        limitsCalls: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
         pollIntervalMs: 10_000,

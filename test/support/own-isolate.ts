@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { Answer } from './client.ts';
+import { type Answer, LIFTED } from './client.ts';
 
 /** An isolate of the Worker beside the usual one: with a memory of its own, and a clock that the test sets. */
 export interface OwnIsolate {
@@ -26,7 +26,7 @@ export function openIsolate(): OwnIsolate {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const context = createExecutionContext();
-      const response = await app.fetch(request, { ...env, ...bindings }, context);
+      const response = await app.fetch(request, { ...env, ...LIFTED, ...bindings }, context);
       const answer = { status: response.status, headers: response.headers, body: await response.json() };
       await waitOnExecutionContext(context);
       return answer;

@@ -21,6 +21,8 @@ export type Refusal =
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */
   | { refused: 'not_found' }
   | { refused: 'out_of_reach'; shortfall: Shortfall }
+  /** Too often within a minute. */
+  | { refused: 'rate_limited' }
   /** Secrets cannot be sealed or opened: the operator has to mend MASTER_KEYS. */
   | { refused: 'no_keyring' }
   /** Storage that the answer needs is out of reach. */

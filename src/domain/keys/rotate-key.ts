@@ -27,6 +27,8 @@ export async function rotateKey(
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
+  // The limit of seeing too: to rotate is another way to come away with a secret.
+  if (!(await services.limits.secrets.allows(caller.key.userId))) return { refused: 'rate_limited' };
 
   const now = services.now();
   const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);

@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 
 /**
  * Gives out the secret of a key once more: of the caller's own personal keys, and of main keys to administrators. That
- * it was seen, and by whom, is on record before the secret leaves.
+ * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
  */
 export async function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
   if (key.revokedAt !== null) return REVOKED;
@@ -31,6 +31,7 @@ export async function seeKey(services: Services, caller: Caller, key: KeyRow): P
     );
     return { refused: 'no_keyring' };
   }
+  if (!(await services.limits.secrets.allows(caller.key.userId))) return { refused: 'rate_limited' };
   await recordOccurrence(services, {
     orgId: key.orgId,
     apiKeyId: key.id,

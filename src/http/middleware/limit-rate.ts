@@ -1,24 +1,71 @@
+import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import { matchedRoutes } from 'hono/route';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
+import { readText } from './body.ts';
 
-/** Limits the allowed calls of an organisation. */
+/*
+ * How often one may call. A user has a limit, so that no one's key, a leaked one say, uses up what the others of the
+ * organisation need; the organisation has a larger one. What takes rights away has a limit apart: whoever holds a key
+ * must not be able to keep it from being revoked.
+ */
+
+/** Middlewares that put a limit of their own in place of the general one. */
+const limitsOfRoutes = new Set<unknown>();
+
+/** The general limit. A route has it unless it has one of the limits below. */
 export const limitRate = createMiddleware<HttpEnv>(async (c, next) => {
-  const { services, caller } = c.var;
-  if (services.settings.organisationRateLimit) {
-    if (!(await services.limits.organisation.allows(String(caller.key.orgId)))) return refuse(c);
-  }
+  const isLimitedLater = matchedRoutes(c).some(({ handler }) => limitsOfRoutes.has(handler));
+  if (!isLimitedLater && !(await allowsCall(c))) return refuse(c);
   await next();
 });
 
-/** Limits how often a user looks at secrets: someone with a stolen key should not come away with all the others. */
-export const limitLooks = createMiddleware<HttpEnv>(async (c, next) => {
-  const { services, caller } = c.var;
-  if (!(await services.limits.secrets.allows(caller.key.userId))) return refuse(c);
+/** For routes that take rights away. It comes after the permission that the call needs. */
+export const limitTakingAway = limitOfRoute(async (c, next) => {
+  if (!(await allowsTakingAway(c))) return refuse(c);
   await next();
 });
+
+/**
+ * For routes that take rights away or do something else, as the body says. It comes after the permission that the call
+ * needs, and after the size of the body is known to be bounded. A body that is no JSON takes nothing away.
+ */
+export function limitByBody(takesAway: (body: unknown) => boolean): MiddlewareHandler<HttpEnv> {
+  return limitOfRoute(async (c, next) => {
+    const allows = takesAway(parse(await readText(c))) ? allowsTakingAway : allowsCall;
+    if (!(await allows(c))) return refuse(c);
+    await next();
+  });
+}
+
+function limitOfRoute(middleware: MiddlewareHandler<HttpEnv>): MiddlewareHandler<HttpEnv> {
+  limitsOfRoutes.add(middleware);
+  return middleware;
+}
+
+async function allowsCall(c: HttpContext): Promise<boolean> {
+  const { services, caller } = c.var;
+  if (!services.settings.limitsCalls) return true;
+  const { id, userId, userType, orgId } = caller.key;
+  // All main integrations of an organisation are one user: each of their keys is a program of its own.
+  const whose = userType === 'bot' ? `key ${id}` : `user ${userId}`;
+  return (await services.limits.user.allows(whose)) && (await services.limits.organisation.allows(String(orgId)));
+}
+
+async function allowsTakingAway(c: HttpContext): Promise<boolean> {
+  const { services, caller } = c.var;
+  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(`key ${caller.key.id}`));
+}
 
 function refuse(c: HttpContext): Response {
-  c.set('keyDenial', 'RATE_LIMITED');
-  return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+  return fail(c, { refused: 'rate_limited' });
+}
+
+function parse(body: string | null): unknown {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return undefined;
+  }
 }

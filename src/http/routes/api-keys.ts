@@ -12,7 +12,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
-import { limitLooks } from '../middleware/limit-rate.ts';
+import { limitTakingAway } from '../middleware/limit-rate.ts';
 import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { currentKeyObject, explanationObject, keyObject } from '../objects/key-object.ts';
@@ -75,11 +75,20 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .post('/revoke/:id', requiresNow('api_key_manage'), optionalBody, accessibleKey, emptyBody, async (c) => {
-    const { services, caller, key } = c.var;
-    await revokeKey(services, caller, key);
-    return c.json({ id: key.id, status: 'success' });
-  })
+  .post(
+    '/revoke/:id',
+    requires('api_key_manage'),
+    limitTakingAway,
+    requiresNow('api_key_manage'),
+    optionalBody,
+    accessibleKey,
+    emptyBody,
+    async (c) => {
+      const { services, caller, key } = c.var;
+      await revokeKey(services, caller, key);
+      return c.json({ id: key.id, status: 'success' });
+    },
+  )
 
   .post(
     '/explain/:id',
@@ -103,7 +112,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
-  .get('/key/:id', requiresNow('api_key_manage'), limitLooks, accessibleKey, async (c) => {
+  .get('/key/:id', requiresNow('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
     if (seen.refused) return fail(c, seen);

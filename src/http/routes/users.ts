@@ -7,11 +7,12 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
+import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { requires, requiresNow } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../objects/page.ts';
 import { userObject } from '../objects/user-object.ts';
-import { newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
+import { disablesUser, newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
 
 /** `/v2/user` */
 export const userRoutes = new Hono<HttpEnv>()
@@ -48,8 +49,10 @@ export const userRoutes = new Hono<HttpEnv>()
 
   .post(
     '/:id',
-    requiresNow('user_manage'),
+    requires('user_manage'),
     jsonBody,
+    limitByBody(disablesUser),
+    requiresNow('user_manage'),
     accessibleUser,
     validJson(() => userPatchBody),
     async (c) => {
@@ -60,7 +63,7 @@ export const userRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .delete('/:id', requiresNow('user_manage'), accessibleUser, async (c) => {
+  .delete('/:id', requires('user_manage'), limitTakingAway, requiresNow('user_manage'), accessibleUser, async (c) => {
     const { services, caller, user } = c.var;
     const deleted = await deleteUser(services, caller, user);
     if (deleted.refused) return fail(c, deleted);

@@ -55,6 +55,13 @@ export const userPatchBody = z
     disabled: body.disabled,
   }));
 
+const DISABLING = z.object({ disabled: z.literal(true) });
+
+/** Whether a body of `POST /user/{id}` takes rights away, whatever else is in it. */
+export function disablesUser(body: unknown): boolean {
+  return DISABLING.safeParse(body).success;
+}
+
 /** Query of `GET /user/search`. */
 export const userListQuery = z
   .object({ ...paging, query: searchText, email: searchText, org_id: rowId.optional() })
