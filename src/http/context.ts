@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Caller } from '../domain/authority/caller.ts';
 import type { Services } from '../domain/services.ts';
 import type { DenialCode } from '../domain/verification/denial.ts';
+import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import type { UserRow } from '../storage/users.ts';
 
@@ -17,6 +18,10 @@ export interface HttpEnv {
     keyDenial?: DenialCode;
     /** Set once the key was verified. */
     caller: Caller;
+    /** What the key of this call says of itself, as it was verified. */
+    verifiedKey: VerifiedKey;
+    /** The body, read whole; null when it is not UTF-8. */
+    bodyText: string | null;
     /** The key that the path names, once the caller is known to have access to it. */
     key: KeyRow;
     /** The person that the path names, once the caller is known to have access to it. */

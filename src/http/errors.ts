@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
-import { type DenialCode, describeDenial } from '../domain/verification/denial.ts';
+import { describeDenial } from '../domain/verification/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { HttpContext } from './context.ts';
 
@@ -11,8 +11,8 @@ import type { HttpContext } from './context.ts';
 
 /** What can be wrong with a request before the domain is asked. */
 type RequestFailure =
-  | { refused: 'denied'; code: DenialCode }
   | { refused: 'body_too_large' }
+  | { refused: 'body_timeout' }
   | { refused: 'unsupported_media_type' }
   /** Thrown by a query or at a commit: nothing is known of what came of it. */
   | { refused: 'storage_failed' }
@@ -24,7 +24,8 @@ export type Failure = Refusal | RequestFailure;
 export function fail(c: HttpContext, failure: Failure): Response {
   const { status, code, errors, headers } = describe(failure);
   c.set('code', code);
-  // To reach too far is a refusal of the key like any other, also where its uses are counted.
+  // What the key was refused for after it was verified is counted as its use. To reach too far is such a refusal.
+  if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
   return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
@@ -48,6 +49,12 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       return { status: 404, code: 'NOT_FOUND', errors: { json: 'Resource not found' } };
     case 'body_too_large':
       return { status: 413, code: 'BODY_TOO_LARGE', errors: { json: 'The body may have at most 64 KiB.' } };
+    case 'body_timeout':
+      return {
+        status: 408,
+        code: 'BODY_TIMEOUT',
+        errors: { json: 'The body has to be here whole within 10 seconds. Nothing was changed. Send it again.' },
+      };
     case 'unsupported_media_type':
       return {
         status: 415,
@@ -86,10 +93,18 @@ function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.rule) {
     case 'owner':
       return "Another user's personal key can be revoked, but not changed, rotated or seen.";
+    case 'old_secret':
+      return 'This secret was replaced, and is in its overlap: it calls and reads, and changes nothing. Use the new one.';
     case 'administrators_only':
       return 'Only ORG_ADMIN and PROVIDER may make keys for other users.';
     case 'provider_only':
       return 'Only PROVIDER may work in another organisation.';
+    case 'provider_keys':
+      return 'Keys of PROVIDER users are revoked by PROVIDER only.';
+    case 'unrestricted':
+      return 'Your key has a list of permissions, so it reaches keys that have one too. A key without a list has whatever its user will ever have.';
+    case 'open_caller':
+      return describeNarrowing(shortfall.narrowed);
     case 'role':
       return `Your role may not give the role ${shortfall.role}, nor reach the keys of who has it.`;
     case 'permissions':
@@ -101,4 +116,9 @@ function describeShortfall(shortfall: Shortfall): string {
     case 'expiry':
       return `Your key expires on ${shortfall.latest}, so this key must expire on that day or before.`;
   }
+}
+
+function describeNarrowing(narrowed: 'permissions' | 'networks' | 'expiry'): string {
+  const how = { permissions: 'has a list of permissions', networks: 'is restricted to addresses', expiry: 'expires' };
+  return `Your key ${how[narrowed]}. To create, invite or enable a user, raise a role or change an email takes a key that nothing narrows.`;
 }

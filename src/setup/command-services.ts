@@ -52,7 +52,10 @@ export async function openForCommand({ remote, persistTo }: Target): Promise<Ope
       limits: NO_LIMITS,
       keyring: async () => keyring,
       now: Date.now,
-      after: () => () => {},
+      after: (milliseconds, callBack) => {
+        const timer = setTimeout(callBack, milliseconds);
+        return () => clearTimeout(timer);
+      },
       defer: () => {},
     },
   };

@@ -1,4 +1,4 @@
-import type { Caller } from '../domain/authority/caller.ts';
+import { type Caller, callerOf } from '../domain/authority/caller.ts';
 import type { Outcome } from '../domain/authority/refusal.ts';
 import { createKey } from '../domain/keys/create-key.ts';
 import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
@@ -60,7 +60,7 @@ async function seedUser(services: Services, caller: Caller, orgId: number, role:
 async function signIn(services: Services, apiKey: string): Promise<Caller> {
   const verdict = await verifyKey(services, apiKey, { clientIp: null, needs: [] }, () => 'demo data');
   if (!verdict.allowed) throw new Error(`The first key was refused: ${verdict.code}`);
-  return { key: verdict.key, clientIp: null };
+  return callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, null);
 }
 
 function done<Value>(outcome: Outcome<Value>): Value {

@@ -1,8 +1,9 @@
-import { type SQL, sql } from 'drizzle-orm';
-import { type Database, type Statement, statement, writeThenRead } from './database.ts';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
+import { type Database, runBatch, type Statement, statement, writeThenRead } from './database.ts';
 import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './keys.ts';
 import type { RecordCache } from './record-cache.ts';
-import { feedState } from './schema.ts';
+import { apiKeys, feedState } from './schema.ts';
 import { nameOfUser } from './users.ts';
 
 /*
@@ -20,8 +21,13 @@ export interface Stores {
   defer: (work: Promise<unknown>) => void;
 }
 
-/** Who did it: a user, by a key or (without one) in the console; or a command of the operator. */
-export type Actor = { userId: string; apiKeyId: number | null; clientIp: string | null } | { operator: string };
+/**
+ * Who did it: a user, by a key or (without one) in the console, with what the act was judged by; or a command of the
+ * operator, which nothing judges.
+ */
+export type Actor =
+  | { userId: string; apiKeyId: number | null; clientIp: string | null; judgement: Judgement }
+  | { operator: string };
 
 /** The name of an actor as it is written down beside what it did, inside a batch. */
 export function nameOfActor(actor: Actor): SQL<string> {
@@ -32,12 +38,11 @@ interface Change {
   /** What has to be there before the change; each statement may touch any number of rows. */
   before?: readonly Statement[];
   /**
-   * The change itself. Each statement touches exactly one row, and each after the first has a condition that fails
-   * where the one before it met no row (`changes() = 1`, or one of its own): where the first meets none, because the
-   * state that it was judged on is gone, nothing at all happens.
+   * The change itself. Each statement has to touch exactly one row. Where one touches none, because the state that it was
+   * judged on is gone, the whole batch is rolled back.
    */
   rows: readonly Statement[];
-  /** Further statements, with conditions of their own. */
+  /** Further statements, which may touch any number of rows. */
   after?: readonly Statement[];
   audit: { action: string; changes: Record<string, unknown> };
   actor: Actor;
@@ -56,18 +61,24 @@ export interface UserChange extends Change {
   orgId: number;
 }
 
+/** A key that a change of its user revoked. */
+export interface RevokedKey {
+  id: number;
+  label: string;
+}
+
 export interface OrganisationChange extends Change {
   orgId: SQL<number>;
 }
 
 /**
  * Commits a change of one key: rows, feed and audit event in one batch, then the new records into the cache.
- * @returns the key as it now is, or null when the change met no row and so left nothing behind.
+ * @returns the key as it now is; null when nothing was done, because what the change was judged by is no longer so
  */
 export async function commitKeyChange(stores: Stores, change: KeyChange): Promise<LiveSecretRow | null> {
   const { db } = stores;
   const keyId = sql<number>`${change.keyId}`;
-  const { applied, rows } = await commit(
+  const rows = await commit(
     db,
     change,
     [appendToFeed(db, { apiKeyId: keyId, userId: NONE }, change.now), advanceHead(db)],
@@ -78,8 +89,8 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
     },
     selectLiveSecrets(db, keyId, change.now),
   );
-  const [key] = rows;
-  if (!applied || key === undefined) return null;
+  const [key] = rows ?? [];
+  if (rows === null || key === undefined) return null;
   // This isolate knows at once; the others hear of it through the feed.
   stores.heard.note({ epoch: key.epoch, seq: key.head, id: key.id });
   for (const row of rows) stores.defer(stores.cache.write(row.hash, toVerificationRecord(row)));
@@ -89,37 +100,45 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
 /**
  * Commits a change of one user, which is one row in the feed however many keys the user has: their records in the
  * cache are left to the feed.
- * @returns whether the change met a row; where it did not, it left nothing behind.
+ * @returns the keys of the user that were revoked by it; null when nothing was done, because what the change was judged
+ * by is no longer so
  */
-export async function commitUserChange(stores: Stores, change: UserChange): Promise<boolean> {
+export async function commitUserChange(
+  stores: Stores,
+  change: UserChange,
+): Promise<{ revokedKeys: RevokedKey[] } | null> {
   const { db } = stores;
   const userId = sql<string>`${change.userId}`;
-  const { applied, rows } = await commit(
+  const rows = await commit(
     db,
     change,
     [appendToFeed(db, { apiKeyId: NONE, userId }, change.now), advanceHead(db)],
     { orgId: sql`${change.orgId}`, apiKeyId: NONE, userId },
-    db.select({ epoch: feedState.epoch, head: feedState.head }).from(feedState),
+    db
+      .select({ epoch: feedState.epoch, head: feedState.head, id: apiKeys.id, label: apiKeys.label })
+      .from(feedState)
+      .leftJoin(apiKeys, and(eq(apiKeys.userId, change.userId), eq(apiKeys.revokedAt, change.now)))
+      .orderBy(apiKeys.id),
   );
-  const [feed] = rows;
-  if (!applied || feed === undefined) return false;
+  const [feed] = rows ?? [];
+  if (rows === null || feed === undefined) return null;
   stores.heard.note({ epoch: feed.epoch, seq: feed.head, id: change.userId });
-  return true;
+  return { revokedKeys: rows.flatMap(({ id, label }) => (id === null || label === null ? [] : [{ id, label }])) };
 }
 
 /**
  * Commits a change of an organisation. No verdict hangs on one, so the feed is not told.
- * @returns the organisation's id, or null when the change met no row and so left nothing behind.
+ * @returns the organisation's id; null when nothing was done, because what the change was judged by is no longer so
  */
 export async function commitOrganisationChange(stores: Stores, change: OrganisationChange): Promise<number | null> {
-  const { applied, rows } = await commit(
+  const rows = await commit(
     stores.db,
     change,
     [],
     { orgId: change.orgId, apiKeyId: NONE, userId: NONE },
     stores.db.select({ id: sql<number>`${change.orgId}`.as('id') }).from(sql`(SELECT 1)`),
   );
-  return applied ? (rows[0]?.id ?? null) : null;
+  return rows?.[0]?.id ?? null;
 }
 
 /** What is to be on record although nothing changed: that someone saw a secret, or tried what it may not do. */
@@ -133,34 +152,64 @@ export interface Occurrence {
   now: number;
 }
 
-/** Puts something on record. When this returns, it is there; when it cannot be written down, it throws. */
-export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<void> {
+/** Puts an attempt on record that was refused. It was judged, but nothing hangs on whether that still holds. */
+export async function recordRefusal({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<void> {
+  await runBatch(db, [appendOccurrence(db, occurrence)]);
+}
+
+/**
+ * Puts on record what is about to be shown or was done. When this gives true, it is there; when it cannot be written
+ * down, it throws.
+ * @returns false when nothing was written, because what it was judged by is no longer so: then it must not happen
+ */
+export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<boolean> {
+  try {
+    await runBatch(db, [...assertAuthority(db, occurrence), appendOccurrence(db, occurrence)]);
+    return true;
+  } catch (error) {
+    if (isGuardFailure(error)) return false;
+    throw error;
+  }
+}
+
+function appendOccurrence(db: Database, occurrence: Occurrence): Statement {
   const { orgId, apiKeyId, userId } = occurrence;
-  await db.batch([
-    appendAuditEvent(
-      db,
-      occurrence,
-      { orgId: sql`${orgId}`, apiKeyId: sql`${apiKeyId}`, userId: sql`${userId}` },
-      ALWAYS,
-    ),
-  ]);
+  return appendAuditEvent(db, occurrence, {
+    orgId: sql`${orgId}`,
+    apiKeyId: sql`${apiKeyId}`,
+    userId: sql`${userId}`,
+  });
 }
 
 const NONE = sql<null>`NULL`;
-const ALWAYS = sql`1`;
-const IF_THE_STATEMENT_BEFORE_MET_ITS_ROW = sql`changes() = 1`;
 
+/** Runs the batch. @returns what the query found; null when a guard failed and nothing was done */
 async function commit<Row>(
   db: Database,
   { before = [], rows, after = [], ...event }: Change,
   feed: readonly Statement[],
   subject: AuditSubject,
   query: Parameters<typeof writeThenRead<Row>>[2],
-): Promise<{ applied: boolean; rows: Row[] }> {
-  const statements = [...before, ...rows, ...feed, appendAuditEvent(db, event, subject)];
-  const outcome = await writeThenRead(db, [...statements, ...after], query);
-  // The audit event is the last link of the chain: it is there if everything before it is.
-  return { applied: outcome.touched[statements.length - 1] === 1, rows: outcome.rows };
+): Promise<Row[] | null> {
+  const statements = [
+    ...assertAuthority(db, event),
+    ...before,
+    ...rows.flatMap((row) => [row, assertOneRowTouched(db)]),
+    ...feed,
+    appendAuditEvent(db, event, subject),
+    ...after,
+  ];
+  try {
+    return await writeThenRead(db, statements, query);
+  } catch (error) {
+    if (isGuardFailure(error)) return null;
+    throw error;
+  }
+}
+
+/** What comes before everything else in a batch; nothing for an operator, whose command nobody judges. */
+function assertAuthority(db: Database, { actor, now }: Pick<Change, 'actor' | 'now'>): Statement[] {
+  return 'operator' in actor ? [] : [assertJudgement(db, actor.judgement, now)];
 }
 
 function appendToFeed(
@@ -171,14 +220,13 @@ function appendToFeed(
   return statement(
     db,
     sql`
-    INSERT INTO key_changes (api_key_id, user_id, at)
-    SELECT ${changed.apiKeyId}, ${changed.userId}, ${now} WHERE changes() = 1`,
+    INSERT INTO key_changes (api_key_id, user_id, at) VALUES (${changed.apiKeyId}, ${changed.userId}, ${now})`,
   );
 }
 
 /** Moves the head to the row that the statement just before inserted. */
 function advanceHead(db: Database): Statement {
-  return statement(db, sql`UPDATE feed_state SET head = last_insert_rowid() WHERE changes() = 1`);
+  return statement(db, sql`UPDATE feed_state SET head = last_insert_rowid()`);
 }
 
 /** Which key or user an event is about, in which organisation; as the batch finds them. */
@@ -192,7 +240,6 @@ function appendAuditEvent(
   db: Database,
   { audit, actor, now }: Pick<Change, 'audit' | 'actor' | 'now'>,
   subject: AuditSubject,
-  condition: SQL = IF_THE_STATEMENT_BEFORE_MET_ITS_ROW,
 ): Statement {
   const by = 'operator' in actor ? { userId: null, apiKeyId: null, clientIp: null } : actor;
   return statement(
@@ -201,9 +248,9 @@ function appendAuditEvent(
     INSERT INTO audit_events (
       org_id, at, action, actor_user_id, actor_name, actor_api_key_id, client_ip, api_key_id, user_id, changes
     )
-    SELECT
+    VALUES (
       ${subject.orgId}, ${now}, ${audit.action}, ${by.userId}, ${nameOfActor(actor)}, ${by.apiKeyId}, ${by.clientIp},
       ${subject.apiKeyId}, ${subject.userId}, ${JSON.stringify(audit.changes)}
-    WHERE ${condition}`,
+    )`,
   );
 }

@@ -69,27 +69,20 @@ export function statement(db: Database, query: SQL): Statement {
   return Object.assign(raw, { stmt: db.$client.prepare(raw.getQuery().sql) });
 }
 
-/**
- * Runs statements that write and, last, a query, in one transaction.
- * @returns how many rows each statement touched, and what the query found.
- */
+/** Runs statements in one transaction. @returns what D1 answered for each, in their order */
+export async function runBatch(db: Database, statements: readonly Statement[]): Promise<unknown[]> {
+  const [first, ...others] = statements;
+  return first === undefined ? [] : db.batch([first, ...others]);
+}
+
+/** Runs statements that write and, last, a query, in one transaction. @returns what the query found */
 export async function writeThenRead<Row>(
   db: Database,
   statements: readonly Statement[],
   query: Statement & PromiseLike<Row[]>,
-): Promise<{ touched: number[]; rows: Row[] }> {
-  const [first = query, ...others] = [...statements, query];
-  const answers: unknown[] = await db.batch([first, ...others]);
+): Promise<Row[]> {
+  const answers = await runBatch(db, [...statements, query]);
   // The answer of a batch is typed by position, which a list of unknown length has not; the query's type says what
   // its answer is.
-  const rows = answers.pop() as Row[];
-  return { touched: answers.map(rowsTouched), rows };
-}
-
-/** How many rows a statement of a batch touched, from what D1 answered for it. */
-function rowsTouched(answer: unknown): number {
-  if (typeof answer !== 'object' || answer === null || !('meta' in answer)) return 0;
-  const { meta } = answer;
-  if (typeof meta !== 'object' || meta === null || !('changes' in meta)) return 0;
-  return typeof meta.changes === 'number' ? meta.changes : 0;
+  return answers.pop() as Row[];
 }

@@ -275,16 +275,23 @@ export function insertKey(db: Database, key: NewKey): Statement {
   );
 }
 
-/** Adds the secret of the key that the statement before this one inserted. */
-export function insertFirstSecret(
-  db: Database,
-  secret: { hash: string; sealed: string; createdAt: number },
-): Statement {
+/** A secret as it is stored: never itself. */
+export interface NewSecret {
+  hash: string;
+  sealed: string;
+  /** Unix milliseconds. */
+  createdAt: number;
+  /** The user who made it, and so knows it. */
+  mintedBy: string;
+}
+
+/** Adds the secret of the key that was inserted just before. */
+export function insertFirstSecret(db: Database, secret: NewSecret): Statement {
   return statement(
     db,
     sql`
-    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
-    SELECT ${secret.hash}, last_insert_rowid(), ${secret.sealed}, ${secret.createdAt} WHERE changes() = 1`,
+    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at, minted_by)
+    VALUES (${secret.hash}, last_insert_rowid(), ${secret.sealed}, ${secret.createdAt}, ${secret.mintedBy})`,
   );
 }
 
@@ -341,7 +348,7 @@ export function dropSealedSecretsOfRevoked(db: Database, keyId: number): Stateme
 export function replaceSecret(
   db: Database,
   key: KeyRow,
-  secret: { hash: string; sealed: string; hint: string; hintFolded: string; createdAt: number },
+  secret: NewSecret & { hint: string; hintFolded: string },
   overlapEndsAt: number,
 ): { rows: Statement[]; after: Statement[] } {
   return {
@@ -353,13 +360,14 @@ export function replaceSecret(
       db
         .update(apiKeySecrets)
         .set({ retiresAt: overlapEndsAt, sealed: null })
-        .where(and(eq(apiKeySecrets.keyId, key.id), isNull(apiKeySecrets.retiresAt), sql`changes() = 1`)),
-      statement(
-        db,
-        sql`
-    INSERT INTO api_key_secrets (hash, key_id, sealed, created_at)
-    SELECT ${secret.hash}, ${key.id}, ${secret.sealed}, ${secret.createdAt} WHERE changes() = 1`,
-      ),
+        .where(and(eq(apiKeySecrets.keyId, key.id), isNull(apiKeySecrets.retiresAt))),
+      db.insert(apiKeySecrets).values({
+        hash: secret.hash,
+        keyId: key.id,
+        sealed: secret.sealed,
+        createdAt: secret.createdAt,
+        mintedBy: secret.mintedBy,
+      }),
     ],
     // The overlap of an earlier rotation ends with this one: of two secrets at most, one is the one in use.
     after: [
@@ -368,7 +376,6 @@ export function replaceSecret(
         sql`
     UPDATE api_key_secrets SET retires_at = ${secret.createdAt}
     WHERE key_id = ${key.id} AND retires_at > ${secret.createdAt}
-      AND EXISTS (SELECT 1 FROM api_key_secrets WHERE hash = ${secret.hash})
       AND hash <> (
         SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NOT NULL ORDER BY rowid DESC LIMIT 1)`,
       ),

@@ -124,6 +124,8 @@ export const apiKeySecrets = sqliteTable(
     /** The secret, sealed; null once it was rotated out or its key revoked. */
     sealed: text('sealed'),
     createdAt: integer('created_at').notNull(),
+    /** The user who made this secret, and so knows it; null: made before this was written down, by the key's creator. */
+    mintedBy: text('minted_by'),
     /** When a secret that was rotated out stops working; null: the one in use. */
     retiresAt: integer('retires_at'),
   },
@@ -154,6 +156,11 @@ export const feedState = sqliteTable(
   },
   (table) => [check('feed_state_one_row', sql`${table.id} = 1`)],
 );
+
+/** Always empty: nothing can be inserted. A batch that must not be committed tries to, and is rolled back (commit-guard.ts). */
+export const commitGuard = sqliteTable('commit_guard', { holds: integer('holds').notNull() }, (table) => [
+  check('commit_guard_holds', sql`${table.holds} = 1`),
+]);
 
 /** Who did what to which key or user. No foreign keys: the log outlives them. */
 export const auditEvents = sqliteTable(

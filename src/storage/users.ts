@@ -81,11 +81,8 @@ export interface NewUser {
   createdAt: number;
 }
 
-/**
- * Adds a person, unless someone has that email.
- * @param condition what else must hold, e.g. that the statement before met its row
- */
-export function insertUser(db: Database, user: NewUser, condition: SQL = sql`1`): Statement {
+/** Adds a person, unless someone has that email. */
+export function insertUser(db: Database, user: NewUser): Statement {
   return statement(
     db,
     sql`
@@ -94,7 +91,7 @@ export function insertUser(db: Database, user: NewUser, condition: SQL = sql`1`)
       ${user.id}, organisation.id, 'user', ${user.role}, ${user.firstName}, ${user.lastName}, ${user.email},
       ${user.emailFolded}, ${user.searchFolded}, ${user.createdAt}
     FROM organisations AS organisation
-    WHERE organisation.id = ${user.orgId} AND ${condition}
+    WHERE organisation.id = ${user.orgId}
       AND NOT EXISTS (SELECT 1 FROM users WHERE email_folded = ${user.emailFolded})`,
   );
 }

@@ -192,7 +192,6 @@ describe('a key of an ORG_ADMIN with restricted permissions', () => {
   });
 
   test.each<[string, () => Attempt]>([
-    ['make', () => createUser({ role: 'PUBLISHER' })],
     ['change', () => changeUser(publisher, { first_name: 'Renamed' })],
     ['disable', () => changeUser(publisher, { disabled: true })],
     ['delete', () => deleteUser(publisher)],
@@ -200,6 +199,22 @@ describe('a key of an ORG_ADMIN with restricted permissions', () => {
     const tried = attempt();
     await expectRefused(usersOnly, tried, /review_read/);
     expect((await make(publishers, tried)).status).toBe(200);
+  });
+
+  test.each<[string, () => Attempt]>([
+    ['makes no PUBLISHER', () => createUser({ role: 'PUBLISHER' })],
+    ['gives a PUBLISHER no other email', () => changeUser(publisher, { email: freshEmail() })],
+  ])('%s, though it has all that one can do: the user’s own keys would be unrestricted', async (_, attempt) => {
+    const tried = attempt();
+    await expectRefused(publishers, tried, /list of permissions/);
+    expect((await make(keys.ORG_ADMIN, tried)).status).toBe(200);
+  });
+
+  test('enables no PUBLISHER that was disabled', async () => {
+    expect((await make(publishers, changeUser(publisher, { disabled: true }))).status).toBe(200);
+    const enable = changeUser(publisher, { disabled: false });
+    await expectRefused(publishers, enable, /list of permissions/);
+    expect((await make(keys.ORG_ADMIN, enable)).status).toBe(200);
   });
 
   test('reads users, whoever they are', async () => {

@@ -1,14 +1,16 @@
-import type { Caller } from '../../src/domain/authority/caller.ts';
+import { type Caller, callerOf } from '../../src/domain/authority/caller.ts';
 import { changeKey, type KeyPatch } from '../../src/domain/keys/change-key.ts';
 import { toDate } from '../../src/domain/keys/expiration.ts';
 import { revokeKey } from '../../src/domain/keys/revoke-key.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { changeUser } from '../../src/domain/users/change-user.ts';
 import { deleteUser } from '../../src/domain/users/delete-user.ts';
 import type { Call } from '../../src/domain/verification/decide-access.ts';
 import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
+import { compileKeyRecord } from '../../src/domain/verification/key-record.ts';
 import { verifyHash } from '../../src/domain/verification/verify-key.ts';
 import { pruneFeed } from '../../src/storage/change-feed.ts';
 import { commitKeyChange, commitUserChange } from '../../src/storage/commit-change.ts';
@@ -321,11 +323,16 @@ class World {
     if (rows.length === 0) return;
     const key = await readKey(services.db, Number(this.#random.pick(rows).id));
     if (key === null) return;
-    const owner = asCaller({ userId: key.userId, role: key.userRole });
+    const owner = asCaller({ userId: key.userId, role: key.userRole, ...this.#feedState() });
     this.#changing = 'key';
     if (patch === 'revoke') await revokeKey(services, owner, key);
     else if (patch === 'rotate') await this.#rotate(services, key);
     else await changeKey(services, owner, key, patch);
+  }
+
+  #feedState(): { epoch: string; seq: number } {
+    const [state] = this.#d1.read('SELECT epoch, head FROM feed_state');
+    return { epoch: String(state?.epoch), seq: Number(state?.head) };
   }
 
   async #rotate(services: Services, key: KeyRow): Promise<void> {
@@ -339,7 +346,12 @@ class World {
       this.#time.after(Math.max(0, at), () => this.#start(this.#call(String(old.hash))));
     }
     await commitKeyChange(services, {
-      ...replaceSecret(services.db, key, { hash, sealed: '', hint: '', hintFolded: '', createdAt: now }, now + overlap),
+      ...replaceSecret(
+        services.db,
+        key,
+        { hash, sealed: '', hint: '', hintFolded: '', createdAt: now, mintedBy: key.userId },
+        now + overlap,
+      ),
       keyId: key.id,
       audit: { action: 'api_key.rotated', changes: {} },
       actor: { operator: 'simulation' },
@@ -357,7 +369,7 @@ class World {
   async #changeAnyUser(services: Services, what: 'delete' | 'change'): Promise<void> {
     const user = await readUser(services.db, this.#random.pick(this.#userIds));
     if (user === null) return;
-    const provider = asCaller({ userId: 'f'.repeat(24), role: 'PROVIDER' });
+    const provider = asCaller({ userId: 'f'.repeat(24), role: 'PROVIDER', ...this.#feedState() });
     this.#changing = 'user';
     if (what === 'change') {
       const role = this.#random.pick(ROLES);
@@ -420,7 +432,7 @@ class World {
           createdByName: 'Simulated User',
           createdAt: services.now(),
         }),
-        insertFirstSecret(services.db, { hash, sealed: '', createdAt: services.now() }),
+        insertFirstSecret(services.db, { hash, sealed: '', createdAt: services.now(), mintedBy: 'f'.repeat(24) }),
       ],
       keyId: keyIdOfSecret(hash),
       audit: { action: 'api_key.created', changes: {} },
@@ -492,19 +504,23 @@ class World {
   }
 }
 
-function asCaller({ userId, role }: { userId: string; role: Caller['key']['userRole'] }): Caller {
-  return {
-    clientIp: null,
-    key: {
-      id: 0,
-      label: '',
-      orgId: 1,
-      userId,
-      userRole: role,
-      userType: 'user',
-      expirationDate: null,
-      ipWhitelist: [],
-      permissions: PERMISSION_NAMES,
-    },
-  };
+/** A caller that may do everything, judged at this place in the change feed. */
+function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch: string; seq: number }): Caller {
+  const record = compileKeyRecord({
+    ...feed,
+    keyId: 0,
+    orgId: 1,
+    userId,
+    userType: 'user',
+    userRole: role,
+    userDisabled: false,
+    label: '',
+    revoked: false,
+    retiresAt: null,
+    expirationDate: null,
+    ipWhitelist: [],
+    hasRestrictedPermissions: false,
+    permissions: [],
+  });
+  return callerOf({ secretHash: '', needs: [], record }, null);
 }

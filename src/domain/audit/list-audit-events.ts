@@ -25,7 +25,7 @@ export function listAuditEvents(
   );
 }
 
-function scopeOf({ key }: Caller) {
-  if (key.userRole === 'PROVIDER') return 'all';
-  return administersKeys(key.userRole) ? { orgId: key.orgId } : { keysOfUserId: key.userId };
+function scopeOf({ user }: Caller) {
+  if (user.role === 'PROVIDER') return 'all';
+  return administersKeys(user.role) ? { orgId: user.orgId } : { keysOfUserId: user.id };
 }

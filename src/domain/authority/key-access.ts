@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts';
 
 /** Whether the caller may work in this organisation: its own, or any for a PROVIDER. */
 export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean {
-  return caller.key.userRole === 'PROVIDER' || caller.key.orgId === orgId;
+  return caller.user.role === 'PROVIDER' || caller.user.orgId === orgId;
 }
 
 /**
@@ -12,6 +12,6 @@ export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean 
  * that they work in. What lies outside looks as if it did not exist.
  */
 export function hasAccessToKey(caller: Caller, key: Pick<KeyRow, 'orgId' | 'userId'>): boolean {
-  if (key.userId === caller.key.userId) return true;
-  return administersKeys(caller.key.userRole) && hasAccessToOrganisation(caller, key.orgId);
+  if (key.userId === caller.user.id) return true;
+  return administersKeys(caller.user.role) && hasAccessToOrganisation(caller, key.orgId);
 }

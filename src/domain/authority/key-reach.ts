@@ -18,9 +18,10 @@ export function findKeyShortfall(
   key: Judged,
   permissions: readonly PermissionName[] = effectivePermissions(key, key.userRole),
 ): Shortfall | null {
-  return findShortfall(caller.key, {
-    belongsTo: key.userId === caller.key.userId ? 'caller' : key.userType === 'bot' ? 'main' : 'another',
+  return findShortfall(caller.reach, {
+    belongsTo: key.userId === caller.user.id ? 'caller' : key.userType === 'bot' ? 'main' : 'another',
     userRole: key.userRole,
+    isUnrestricted: !key.hasRestrictedPermissions,
     permissions,
     ipWhitelist: key.ipWhitelist,
     expirationDate: key.expirationDate,

@@ -6,6 +6,8 @@ import type { Shortfall } from './refusal.ts';
 /** How far the calling key itself reaches. */
 export interface Reach {
   userRole: Role;
+  /** Whether it has its user's permissions, those of tomorrow included, and no list of its own. */
+  isUnrestricted: boolean;
   permissions: readonly PermissionName[];
   ipWhitelist: readonly string[];
   expirationDate: string | null;
@@ -19,6 +21,7 @@ export interface ReachedKey {
    */
   belongsTo: 'caller' | 'main' | 'new_for_another' | 'another';
   userRole: Role;
+  isUnrestricted: boolean;
   /** The stored ones for a list that is new, the effective ones for a key as it stands. */
   permissions: readonly PermissionName[];
   ipWhitelist: readonly string[];
@@ -37,6 +40,8 @@ export function findShortfall(caller: Reach, key: ReachedKey): Shortfall | null 
   }
   const missing = key.permissions.filter((name) => !caller.permissions.includes(name));
   if (missing.length > 0) return { rule: 'permissions', missing };
+  // It grants whatever its user will ever have, which no list contains.
+  if (key.isUnrestricted && !caller.isUnrestricted) return { rule: 'unrestricted' };
 
   if (caller.ipWhitelist.length > 0) {
     // An empty list restricts nothing, so it lies within no list.
@@ -63,4 +68,15 @@ export function findUserShortfall(caller: Reach, role: Role): Shortfall | null {
   if (!mayGiveRole(caller.userRole, role)) return { rule: 'role', role };
   const missing = [...permissionsOfRole(role)].filter((name) => !caller.permissions.includes(name));
   return missing.length > 0 ? { rule: 'permissions', missing } : null;
+}
+
+/**
+ * What adds to what a user can do (to create, invite or enable one, to raise its role, to give it another email) needs a
+ * calling key that nothing narrows: the user's own keys and sessions can be all of that. Pure.
+ */
+export function findNarrowing(caller: Reach): Shortfall | null {
+  if (!caller.isUnrestricted) return { rule: 'open_caller', narrowed: 'permissions' };
+  if (caller.ipWhitelist.length > 0) return { rule: 'open_caller', narrowed: 'networks' };
+  if (caller.expirationDate !== null) return { rule: 'open_caller', narrowed: 'expiry' };
+  return null;
 }

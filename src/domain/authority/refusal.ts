@@ -1,5 +1,6 @@
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
+import type { DenialCode } from '../verification/denial.ts';
 
 /*
  * Why an act of the domain was not done, as values: what a caller can do something about. Surprises are thrown.
@@ -8,14 +9,23 @@ import type { Role } from '../permissions/roles.ts';
 /** The way in which a key would reach further than the caller, by the first rule that it breaks. */
 export type Shortfall =
   | { rule: 'owner' }
+  /** The call carries a secret that was rotated out, and is within its overlap. */
+  | { rule: 'old_secret' }
   | { rule: 'administrators_only' }
   | { rule: 'provider_only' }
+  | { rule: 'provider_keys' }
   | { rule: 'role'; role: Role }
   | { rule: 'permissions'; missing: PermissionName[] }
+  /** The key has its user's permissions, the calling key has a list of its own. */
+  | { rule: 'unrestricted' }
+  /** What the users calls need: nothing that narrows the calling key. */
+  | { rule: 'open_caller'; narrowed: 'permissions' | 'networks' | 'expiry' }
   | { rule: 'networks'; outside: string | null }
   | { rule: 'expiry'; latest: string };
 
 export type Refusal =
+  /** The caller itself may not go on: its key was revoked, narrowed or expired since the call began. */
+  | { refused: 'denied'; code: DenialCode }
   /** Messages by field. */
   | { refused: 'invalid'; fields: Record<string, string> }
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */

@@ -1,4 +1,4 @@
-import { recordOccurrence } from '../../storage/commit-change.ts';
+import { recordRefusal } from '../../storage/commit-change.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import type { Services } from '../services.ts';
 import { actorOf, type Caller } from './caller.ts';
@@ -10,6 +10,7 @@ export interface Attempt {
     | 'api_key.create'
     | 'api_key.change'
     | 'api_key.rotate'
+    | 'api_key.revoke'
     | 'api_key.see'
     | 'user.create'
     | 'user.change'
@@ -30,7 +31,7 @@ export async function refuseReach(
   attempt: Attempt,
   shortfall: Shortfall,
 ): Promise<Refusal> {
-  await recordOccurrence(services, {
+  await recordRefusal(services, {
     orgId: attempt.orgId,
     apiKeyId: attempt.apiKeyId ?? null,
     userId: attempt.userId ?? null,
@@ -45,7 +46,7 @@ export async function refuseReach(
 export function refuseKeyReach(
   services: Services,
   caller: Caller,
-  action: 'api_key.change' | 'api_key.rotate' | 'api_key.see',
+  action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
   key: Pick<KeyRow, 'id' | 'orgId' | 'userId'>,
   shortfall: Shortfall,
 ): Promise<Refusal> {

@@ -1,14 +1,15 @@
 import { commitKeyChange } from '../../storage/commit-change.ts';
-import { type KeyFields, type KeyRow, readKey, updateKey } from '../../storage/keys.ts';
+import { type KeyFields, type KeyRow, updateKey } from '../../storage/keys.ts';
 import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { foldText } from '../fold-text.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
 import type { Services } from '../services.ts';
-import { untilUncontended } from '../until-uncontended.ts';
+import { findKeyById } from './find-key.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface KeyPatch {
@@ -30,11 +31,10 @@ export function changeKey(
   key: KeyRow,
   patch: KeyPatch,
 ): Promise<Outcome<{ key: KeyRow }>> {
-  return untilUncontended(
-    key,
-    () => readKey(services.db, key.id),
-    (present) => tryChange(services, caller, present, patch),
-  );
+  return untilUncontended(services, caller, async (confirmed, isFirst) => {
+    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
+    return present === null ? { refused: 'not_found' } : tryChange(services, confirmed, present, patch);
+  });
 }
 
 /** @returns null when the key was changed by someone else between the judgement and the write */
@@ -66,7 +66,7 @@ async function tryChange(
     rows: [updateKey(services.db, key, fields)],
     keyId: key.id,
     audit: { action: 'api_key.changed', changes },
-    actor: actorOf(caller),
+    actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
     now: services.now(),
   });
   return changed === null ? null : { key: changed };

@@ -5,6 +5,7 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import { findShortfall } from '../authority/reach.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { foldText } from '../fold-text.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { effectivePermissions, isPermissionName } from '../permissions/permissions.ts';
@@ -39,12 +40,21 @@ type Owner =
  * Makes a key: for the caller, for another user, or as a main integration key.
  * @returns the key, and its secret, which is not kept in a readable form anywhere
  */
-export async function createKey(
+export function createKey(
   services: Services,
   caller: Caller,
   request: KeyRequest,
 ): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
-  const attempt = { action: 'api_key.create', orgId: caller.key.orgId } as const;
+  return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, request));
+}
+
+/** @returns null when the caller or the new key's user was changed between the judgement and the write */
+async function tryCreate(
+  services: Services,
+  caller: Caller,
+  request: KeyRequest,
+): Promise<Outcome<{ key: KeyRow; apiKey: string }> | null> {
+  const attempt = { action: 'api_key.create', orgId: caller.user.orgId } as const;
   const owner = await findOwner(services, caller, request);
   if ('refused' in owner) {
     return owner.refused === 'out_of_reach' ? refuseReach(services, caller, attempt, owner.shortfall) : owner;
@@ -53,9 +63,10 @@ export async function createKey(
   const permissions = request.hasRestrictedPermissions
     ? [...new Set(request.permissions)].filter(isPermissionName)
     : [];
-  const shortfall = findShortfall(caller.key, {
+  const shortfall = findShortfall(caller.reach, {
     ...owner,
     userRole: owner.role,
+    isUnrestricted: !request.hasRestrictedPermissions,
     permissions: request.hasRestrictedPermissions
       ? permissions
       : effectivePermissions({ hasRestrictedPermissions: false, permissions }, owner.role),
@@ -69,7 +80,7 @@ export async function createKey(
 
   const { db } = services;
   const now = services.now();
-  const actor = actorOf(caller);
+  const actor = actorOf(caller, { userIds: owner.belongsTo === 'main' ? [] : [owner.userId] });
   const key = await commitKeyChange(services, {
     before:
       owner.belongsTo === 'main'
@@ -87,11 +98,11 @@ export async function createKey(
         ipWhitelist: request.ipWhitelist,
         hasRestrictedPermissions: request.hasRestrictedPermissions,
         permissions,
-        createdBy: caller.key.userId,
+        createdBy: caller.user.id,
         createdByName: nameOfActor(actor),
         createdAt: now,
       }),
-      insertFirstSecret(db, { ...secret, createdAt: now }),
+      insertFirstSecret(db, { ...secret, createdAt: now, mintedBy: caller.user.id }),
     ],
     keyId: keyIdOfSecret(secret.hash),
     audit: {
@@ -108,8 +119,7 @@ export async function createKey(
     actor,
     now,
   });
-  // The one way to meet no row: the user went away between the look and the write.
-  return key === null ? { refused: 'not_found' } : { key, apiKey: secret.apiKey };
+  return key === null ? null : { key, apiKey: secret.apiKey };
 }
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
@@ -117,16 +127,16 @@ type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
 /** What does not go together in whom a key is asked for, by field; nothing when it all does. Pure. */
 export function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<string, string> {
   const { userId, orgId } = request;
-  const isOwn = userId === undefined || userId === caller.key.userId;
+  const isOwn = userId === undefined || userId === caller.user.id;
   if (wantedType(caller, request) === 'bot') {
-    const isBotItself = isOwn && caller.key.userType === 'bot';
+    const isBotItself = isOwn && caller.user.type === 'bot';
     return userId === undefined || isBotItself
       ? {}
       : { user_id: 'A main integration key belongs to no person: leave user_id out.' };
   }
   return {
     ...(orgId === undefined ? {} : { org_id: 'It goes with "user_type": "bot" only.' }),
-    ...(isOwn && caller.key.userType === 'bot'
+    ...(isOwn && caller.user.type === 'bot'
       ? { user_id: 'A main integration has no personal keys of its own: name the user that the key is for.' }
       : {}),
   };
@@ -134,8 +144,8 @@ export function findOwnerConflicts(caller: Caller, request: OwnerRequest): Recor
 
 /** The type that is asked for; unasked, `user` where another user is named, else that of the caller's own user. */
 function wantedType(caller: Caller, { userType, userId }: OwnerRequest): UserType {
-  const isOwn = userId === undefined || userId === caller.key.userId;
-  return userType ?? (isOwn ? caller.key.userType : 'user');
+  const isOwn = userId === undefined || userId === caller.user.id;
+  return userType ?? (isOwn ? caller.user.type : 'user');
 }
 
 async function findOwner(services: Services, caller: Caller, request: OwnerRequest): Promise<Owner | Refusal> {
@@ -145,11 +155,11 @@ async function findOwner(services: Services, caller: Caller, request: OwnerReque
     const organisation = await findOrganisationNamed(services, caller, request.orgId);
     return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };
   }
-  if (request.userId === undefined || request.userId === caller.key.userId) {
-    return { belongsTo: 'caller', userId: caller.key.userId, role: caller.key.userRole };
+  if (request.userId === undefined || request.userId === caller.user.id) {
+    return { belongsTo: 'caller', userId: caller.user.id, role: caller.user.role };
   }
   // Before any look-up, so that those who may not do this cannot find out which users exist.
-  if (!administersKeys(caller.key.userRole)) {
+  if (!administersKeys(caller.user.role)) {
     return { refused: 'out_of_reach', shortfall: { rule: 'administrators_only' } };
   }
   const user = await findUserById(services, caller, request.userId);

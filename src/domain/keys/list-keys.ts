@@ -29,7 +29,7 @@ export async function listKeys(
   return readKeys(
     services.db,
     {
-      scope: administersKeys(caller.key.userRole) ? { orgId: organisation.id } : { userId: caller.key.userId },
+      scope: administersKeys(caller.user.role) ? { orgId: organisation.id } : { userId: caller.user.id },
       status: request.status,
       userType: request.userType,
       searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),

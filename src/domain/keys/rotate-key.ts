@@ -4,9 +4,11 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Services } from '../services.ts';
 import { expiryMoment } from './expiration.ts';
+import { findKeyById } from './find-key.ts';
 
 /**
  * Puts a new secret in place of the one that a key has. The old one goes on working for the overlap, though never beyond
@@ -14,12 +16,28 @@ import { expiryMoment } from './expiration.ts';
  * are told so: each of them would have given out a secret that was dead already.
  * @returns the key and its new secret
  */
-export async function rotateKey(
+export function rotateKey(
   services: Services,
   caller: Caller,
   key: KeyRow,
   overlapSeconds: number,
 ): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+  return untilUncontended(services, caller, async (confirmed, isFirst) => {
+    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
+    if (present === null) return { refused: 'not_found' };
+    return present.revision === key.revision
+      ? tryRotate(services, confirmed, present, overlapSeconds)
+      : { refused: 'invalid', fields: { id: LOST } };
+  });
+}
+
+/** @returns null when the caller or the key was changed between the judgement and the write */
+async function tryRotate(
+  services: Services,
+  caller: Caller,
+  key: KeyRow,
+  overlapSeconds: number,
+): Promise<Outcome<{ key: KeyRow; apiKey: string }> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
@@ -28,23 +46,22 @@ export async function rotateKey(
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
   // The limit of seeing too: to rotate is another way to come away with a secret.
-  if (!(await services.limits.secrets.allows(caller.key.userId))) return { refused: 'rate_limited' };
+  if (!(await services.limits.secrets.allows(caller.user.id))) return { refused: 'rate_limited' };
 
   const now = services.now();
   const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
   const overlapEndsAt = Math.min(now + overlapSeconds * 1000, expiresAt);
   const rotated = await commitKeyChange(services, {
-    ...replaceSecret(services.db, key, { ...secret, createdAt: now }, overlapEndsAt),
+    ...replaceSecret(services.db, key, { ...secret, createdAt: now, mintedBy: caller.user.id }, overlapEndsAt),
     keyId: key.id,
     audit: {
       action: 'api_key.rotated',
       changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
     },
-    actor: actorOf(caller),
+    actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
     now,
   });
-  if (rotated === null) return { refused: 'invalid', fields: { id: LOST } };
-  return { key: rotated, apiKey: secret.apiKey };
+  return rotated === null ? null : { key: rotated, apiKey: secret.apiKey };
 }
 
 const LOST =

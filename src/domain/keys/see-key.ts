@@ -5,14 +5,24 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { hashApiKey } from '../secrets/api-key-format.ts';
 import type { Services } from '../services.ts';
+import { findKeyById } from './find-key.ts';
 
 /**
  * Gives out the secret of a key once more: of the caller's own personal keys, and of main keys to administrators. That
  * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
  */
-export async function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
+export function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
+  return untilUncontended(services, caller, async (confirmed, isFirst) => {
+    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
+    return present === null ? { refused: 'not_found' } : trySee(services, confirmed, present);
+  });
+}
+
+/** @returns null when the caller or the key was changed between the judgement and the look */
+async function trySee(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }> | null> {
   if (key.revokedAt !== null) return REVOKED;
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.see', key, shortfall);
@@ -31,16 +41,16 @@ export async function seeKey(services: Services, caller: Caller, key: KeyRow): P
     );
     return { refused: 'no_keyring' };
   }
-  if (!(await services.limits.secrets.allows(caller.key.userId))) return { refused: 'rate_limited' };
-  await recordOccurrence(services, {
+  if (!(await services.limits.secrets.allows(caller.user.id))) return { refused: 'rate_limited' };
+  const recorded = await recordOccurrence(services, {
     orgId: key.orgId,
     apiKeyId: key.id,
     userId: key.userId,
     audit: { action: 'api_key.seen', changes: {} },
-    actor: actorOf(caller),
+    actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
     now: services.now(),
   });
-  return { apiKey };
+  return recorded ? { apiKey } : null;
 }
 
 const REVOKED = {

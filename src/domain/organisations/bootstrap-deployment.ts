@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { commitKeyChange } from '../../storage/commit-change.ts';
 import { insertFirstSecret, insertKey, keyIdOfSecret } from '../../storage/keys.ts';
 import { insertOrganisation, newestOrganisation } from '../../storage/organisations.ts';
@@ -38,20 +37,16 @@ export async function bootstrapDeployment(
         isDeployment: true,
         createdAt: now,
       }),
-      insertUser(
-        db,
-        {
-          id: userId,
-          orgId: newestOrganisation(),
-          role: 'PROVIDER',
-          firstName,
-          lastName,
-          email,
-          ...foldedUserFields({ firstName, lastName, email }),
-          createdAt: now,
-        },
-        sql`changes() = 1`,
-      ),
+      insertUser(db, {
+        id: userId,
+        orgId: newestOrganisation(),
+        role: 'PROVIDER',
+        firstName,
+        lastName,
+        email,
+        ...foldedUserFields({ firstName, lastName, email }),
+        createdAt: now,
+      }),
       insertKey(db, {
         userId,
         label: KEY_LABEL,
@@ -67,7 +62,7 @@ export async function bootstrapDeployment(
         createdByName: nameOfUser(userId),
         createdAt: now,
       }),
-      insertFirstSecret(db, { ...secret, createdAt: now }),
+      insertFirstSecret(db, { ...secret, createdAt: now, mintedBy: userId }),
     ],
     keyId: keyIdOfSecret(secret.hash),
     audit: { action: 'deployment.bootstrapped', changes: { name: [null, organisationName], email: [null, email] } },

@@ -3,17 +3,23 @@ import { insertOrganisation, newestOrganisation } from '../../storage/organisati
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { foldText } from '../fold-text.ts';
 import type { Services } from '../services.ts';
 
 /** Adds an organisation to the deployment. */
-export async function createOrganisation(
+export function createOrganisation(
   services: Services,
   caller: Caller,
   name: string,
 ): Promise<Outcome<{ orgId: number }>> {
-  if (caller.key.userRole !== 'PROVIDER') {
-    const attempt = { action: 'organisation.create', orgId: caller.key.orgId } as const;
+  return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, name));
+}
+
+/** @returns null when the caller was changed between the judgement and the write */
+async function tryCreate(services: Services, caller: Caller, name: string): Promise<Outcome<{ orgId: number }> | null> {
+  if (caller.user.role !== 'PROVIDER') {
+    const attempt = { action: 'organisation.create', orgId: caller.user.orgId } as const;
     return refuseReach(services, caller, attempt, { rule: 'provider_only' });
   }
   const now = services.now();
@@ -24,6 +30,5 @@ export async function createOrganisation(
     actor: actorOf(caller),
     now,
   });
-  if (orgId === null) throw new Error('An organisation was not inserted');
-  return { orgId };
+  return orgId === null ? null : { orgId };
 }

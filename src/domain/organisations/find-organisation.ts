@@ -21,7 +21,7 @@ export async function findOrganisationById(
 export async function findOrganisationNamed(
   services: Services,
   caller: Caller,
-  orgId: number = caller.key.orgId,
+  orgId: number = caller.user.orgId,
 ): Promise<OrganisationRow | Refusal> {
   if (!hasAccessToOrganisation(caller, orgId)) return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   return (await readOrganisation(services.db, orgId)) ?? { refused: 'not_found' };
@@ -41,7 +41,7 @@ export async function listOrganisations(
   caller: Caller,
   request: OrganisationListRequest,
 ): Promise<Outcome<{ organisations: OrganisationRow[]; count: number }>> {
-  if (caller.key.userRole !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
+  if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   return readOrganisations(services.db, request.query === undefined ? undefined : foldText(request.query), {
     offset: (request.page - 1) * request.perPage,
     limit: request.perPage,

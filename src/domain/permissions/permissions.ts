@@ -30,6 +30,13 @@ export function permissionsOfRole(role: Role): ReadonlySet<PermissionName> {
   return NAMES_BY_ROLE.get(role) ?? new Set();
 }
 
+/** Whether a change of role gives a user anything: a higher place among the roles, or a permission that it had not. */
+export function isRaise(before: Role, after: Role): boolean {
+  if (ROLES.indexOf(after) < ROLES.indexOf(before)) return true;
+  const held = permissionsOfRole(before);
+  return [...permissionsOfRole(after)].some((name) => !held.has(name));
+}
+
 /** The permissions of a key as stored: `permissions` counts only when `hasRestrictedPermissions` is set. */
 export interface StoredPermissions {
   hasRestrictedPermissions: boolean;

@@ -32,6 +32,11 @@ export function mayGiveRole(giver: Role, role: Role): boolean {
   return ROLES_GIVEN[giver].includes(role);
 }
 
+/** The roles that may give a role, narrowest included. */
+export function rolesThatMayGive(role: Role): Role[] {
+  return ROLES.filter((giver) => mayGiveRole(giver, role));
+}
+
 /** Whether this role has access to the keys of others: main integration keys, and other users' personal ones. */
 export function administersKeys(role: Role): boolean {
   return role === 'ORG_ADMIN' || role === 'PROVIDER';

@@ -1,9 +1,10 @@
 import { commitUserChange } from '../../storage/commit-change.ts';
 import { insertUser } from '../../storage/users.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
-import { findUserShortfall } from '../authority/reach.ts';
+import { findNarrowing, findUserShortfall } from '../authority/reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import type { Role } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
@@ -17,22 +18,32 @@ export interface UserRequest extends UserFields {
 }
 
 /** Adds a person to an organisation. */
-export async function createUser(
+export function createUser(
   services: Services,
   caller: Caller,
   request: UserRequest,
 ): Promise<Outcome<{ userId: string }>> {
+  return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, request));
+}
+
+/** @returns null when the caller was changed, or the email taken, between the judgement and the write */
+async function tryCreate(
+  services: Services,
+  caller: Caller,
+  request: UserRequest,
+): Promise<Outcome<{ userId: string }> | null> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
   if ('refused' in organisation) {
     return organisation.refused === 'out_of_reach'
-      ? refuseReach(services, caller, { action: 'user.create', orgId: caller.key.orgId }, organisation.shortfall)
+      ? refuseReach(services, caller, { action: 'user.create', orgId: caller.user.orgId }, organisation.shortfall)
       : organisation;
   }
-  const wrong = await findWrongUserFields(services, caller, organisation, request, null);
-  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
-  const shortfall = findUserShortfall(caller.key, request.role);
+  // Before the email is looked up, so that those who may not do this cannot find out who is a user here.
+  const shortfall = findUserShortfall(caller.reach, request.role) ?? findNarrowing(caller.reach);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.create', orgId: organisation.id }, shortfall);
+  const wrong = await findWrongUserFields(services, caller, organisation, request, null);
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
 
   const { firstName, lastName, email, role } = request;
   const id = newUserId();
@@ -49,8 +60,5 @@ export async function createUser(
     actor: actorOf(caller),
     now,
   });
-  if (added) return { userId: id };
-  // Someone else took the email between the look and the write.
-  const taken = await findWrongUserFields(services, caller, organisation, request, null);
-  return Object.keys(taken).length > 0 ? { refused: 'invalid', fields: taken } : { refused: 'contended' };
+  return added === null ? null : { userId: id };
 }

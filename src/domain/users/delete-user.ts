@@ -1,18 +1,12 @@
 import { commitUserChange } from '../../storage/commit-change.ts';
-import {
-  deleteMarkedUser,
-  hasPeer,
-  holdsOffice,
-  markUserDeleted,
-  readUser,
-  type UserRow,
-} from '../../storage/users.ts';
+import { deleteMarkedUser, hasPeer, holdsOffice, markUserDeleted, type UserRow } from '../../storage/users.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findUserShortfall } from '../authority/reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
+import { untilUncontended } from '../authority/until-uncontended.ts';
 import type { Services } from '../services.ts';
-import { untilUncontended } from '../until-uncontended.ts';
+import { findUserById } from './find-user.ts';
 import { describeLastInOffice } from './user-rules.ts';
 
 /**
@@ -20,11 +14,10 @@ import { describeLastInOffice } from './user-rules.ts';
  * What the person did stays on record, by id and name.
  */
 export function deleteUser(services: Services, caller: Caller, user: UserRow): Promise<Outcome<{ userId: string }>> {
-  return untilUncontended(
-    user,
-    () => readUser(services.db, user.id),
-    (present) => tryDelete(services, caller, present),
-  );
+  return untilUncontended(services, caller, async (confirmed, isFirst) => {
+    const present = isFirst ? user : await findUserById(services, confirmed, user.id);
+    return present === null ? { refused: 'not_found' } : tryDelete(services, confirmed, present);
+  });
 }
 
 /** @returns null when the user was changed by someone else between the judgement and the write */
@@ -33,13 +26,13 @@ async function tryDelete(
   caller: Caller,
   user: UserRow,
 ): Promise<Outcome<{ userId: string }> | null> {
-  if (user.id === caller.key.userId) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
+  const shortfall = findUserShortfall(caller.reach, user.role);
+  if (shortfall !== null)
+    return refuseReach(services, caller, { action: 'user.delete', orgId: user.orgId, userId: user.id }, shortfall);
+  if (user.id === caller.user.id) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
   if (holdsOffice(user) && !(await hasPeer(services.db, user))) {
     return { refused: 'invalid', fields: { id: describeLastInOffice(user.role) } };
   }
-  const shortfall = findUserShortfall(caller.key, user.role);
-  if (shortfall !== null)
-    return refuseReach(services, caller, { action: 'user.delete', orgId: user.orgId, userId: user.id }, shortfall);
 
   const now = services.now();
   const deleted = await commitUserChange(services, {
@@ -56,8 +49,8 @@ async function tryDelete(
         role: [user.role, null],
       },
     },
-    actor: actorOf(caller),
+    actor: actorOf(caller, { userIds: [user.id] }),
     now,
   });
-  return deleted ? { userId: user.id } : null;
+  return deleted === null ? null : { userId: user.id };
 }

@@ -9,7 +9,7 @@ import { isUserId } from './user-id.ts';
 
 /** The caller's own user, a bot included; null when it was deleted since its key was verified. */
 export function findUserOf(services: Services, caller: Caller): Promise<UserRow | null> {
-  return readUser(services.db, caller.key.userId);
+  return readUser(services.db, caller.user.id);
 }
 
 /** The person with this id, if the caller works in its organisation. Bots are not seen this way. */

@@ -34,7 +34,7 @@ export async function findWrongUserFields(
   const holder = await readHolderOfEmail(services.db, foldText(wanted.email));
   if (holder !== null && holder !== userId) wrong.email = 'A user with this email exists already.';
   // For those who may not give the role at all, that is what is said.
-  if (wanted.role === 'PROVIDER' && !organisation.isDeployment && mayGiveRole(caller.key.userRole, 'PROVIDER')) {
+  if (wanted.role === 'PROVIDER' && !organisation.isDeployment && mayGiveRole(caller.user.role, 'PROVIDER')) {
     wrong.role = "PROVIDER users belong to the deployment's own organisation.";
   }
   return wrong;

@@ -1,5 +1,6 @@
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
+import type { Reach } from '../authority/reach.ts';
 import { expiryMoment } from '../keys/expiration.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
@@ -11,6 +12,10 @@ export interface KeyRecord extends VerificationRecord {
   expiresAt: number | null;
   /** What a caller that is allowed gets to know; made once, because it is the same at every call. */
   verified: VerifiedKey;
+  /** The key's user, as a caller. */
+  user: { id: string; orgId: number; role: Role; type: UserType };
+  /** How far the key reaches when it makes or changes another one. */
+  reach: Reach;
 }
 
 /** A key that was allowed a call, and what it may do. */
@@ -29,6 +34,7 @@ export interface VerifiedKey {
 
 /** @throws when the stored allowlist cannot be read: a list that means nothing must not let anyone in. */
 export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
+  const permissions = effectivePermissions(stored, stored.userRole);
   return {
     ...stored,
     allowlist: compileAllowlist(stored.ipWhitelist),
@@ -42,7 +48,15 @@ export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
       userType: stored.userType,
       expirationDate: stored.expirationDate,
       ipWhitelist: stored.ipWhitelist,
-      permissions: effectivePermissions(stored, stored.userRole),
+      permissions,
+    },
+    user: { id: stored.userId, orgId: stored.orgId, role: stored.userRole, type: stored.userType },
+    reach: {
+      userRole: stored.userRole,
+      isUnrestricted: !stored.hasRestrictedPermissions,
+      permissions,
+      ipWhitelist: stored.ipWhitelist,
+      expirationDate: stored.expirationDate,
     },
   };
 }

@@ -15,7 +15,7 @@ export async function verifyForBackend(
   apiKey: string,
   call: Call,
 ): Promise<Verdict> {
-  const found = await verifyKey(services, apiKey, call, () => `organisation ${caller.key.orgId}`);
+  const found = await verifyKey(services, apiKey, call, () => `organisation ${caller.user.orgId}`);
   const verdict = concealForeign(found, (orgId) => hasAccessToOrganisation(caller, orgId));
   // As it is answered: what a stranger asks about a key is no use of it, and no place that it is used from.
   recordVerdict(services, verdict, call.clientIp);

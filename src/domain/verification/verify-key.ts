@@ -7,7 +7,7 @@ import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look
 
 /** `key` of a refusal names the key that was refused, where there is one. */
 export type Verdict =
-  | { allowed: true; key: VerifiedKey }
+  | { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord }
   | { allowed: false; code: DenialCode; key: Pick<VerifiedKey, 'id' | 'orgId'> | null };
 
 /**
@@ -37,25 +37,21 @@ export function verifyHash(
 ): Verdict | Promise<Verdict> {
   const now = services.now();
   const held = recallRecord(services, hash, now);
-  return held !== null ? decide(held, call, now) : lookUpAndDecide(services, hash, call, payer);
+  return held !== null ? decide(hash, held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
 
 async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => string): Promise<Verdict> {
   const found = await lookUpRecord(services, hash, () => services.mayMiss(payer()));
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
-  return decideFound(services, found, call);
+  return decideFound(services, hash, found, call);
 }
 
-/**
- * Decides once more about a key that was verified, by what the primary has of it at this moment. A verdict may be as old
- * as the bound, and is gone after it; what a key writes stays. A key that was narrowed or revoked a moment ago must not
- * use that moment to widen itself, or to make another one.
- */
-export async function confirmKey(services: Services, apiKey: string, call: Call): Promise<Verdict> {
-  return decideFound(services, await lookUpInPrimary(services, hashApiKey(apiKey)), call);
+/** Decides once more about a key that was verified, by what D1's primary has of it at this moment. */
+export async function confirmHash(services: Services, hash: string, call: Call): Promise<Verdict> {
+  return decideFound(services, hash, await lookUpInPrimary(services, hash), call);
 }
 
-function decideFound(services: Services, found: LookUp, call: Call): Verdict {
+function decideFound(services: Services, hash: string, found: LookUp, call: Call): Verdict {
   switch (found.outcome) {
     case 'over_budget':
       return { allowed: false, code: 'RATE_LIMITED', key: null };
@@ -64,14 +60,14 @@ function decideFound(services: Services, found: LookUp, call: Call): Verdict {
     case 'absent':
       return { allowed: false, code: 'UNKNOWN_KEY', key: null };
     case 'found':
-      return decide(found.record, call, services.now());
+      return decide(hash, found.record, call, services.now());
   }
 }
 
-function decide(record: KeyRecord, call: Call, now: number): Verdict {
+function decide(hash: string, record: KeyRecord, call: Call, now: number): Verdict {
   const decision = decideAccess(record, call, now);
   if (!decision.allowed) return { allowed: false, code: decision.code, key: { id: record.keyId, orgId: record.orgId } };
-  return { allowed: true, key: record.verified };
+  return { allowed: true, key: record.verified, secretHash: hash, record };
 }
 
 /** A verdict as it is told to those who may know of some organisations only: the keys of others do not exist for them. */

@@ -20,8 +20,8 @@ export const accessLog = createMiddleware<HttpEnv>(async (c, next) => {
       route: routePath(c),
       status: c.res.status,
       code: c.get('code') ?? null,
-      api_key_id: caller?.key.id ?? null,
-      org_id: caller?.key.orgId ?? null,
+      api_key_id: caller?.apiKeyId ?? null,
+      org_id: caller?.user.orgId ?? null,
     }),
   );
 });

@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory';
+import { callerOf } from '../../domain/authority/caller.ts';
 import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
 import { verifyKey } from '../../domain/verification/verify-key.ts';
@@ -23,7 +24,8 @@ export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
     recordVerdict(c.get('services'), verdict, clientIp);
     return fail(c, { refused: 'denied', code: verdict.code });
   }
-  c.set('caller', { key: verdict.key, clientIp });
+  c.set('caller', callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, clientIp));
+  c.set('verifiedKey', verdict.key);
   await next();
   // Also with what a middleware after this one refused the key for, such as a permission that it lacks.
   const code = c.get('keyDenial') ?? 'VALID';

@@ -3,7 +3,6 @@ import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { readText } from './body.ts';
 
 /*
  * How often one may call. A user has a limit, so that no one's key, a leaked one say, uses up what the others of the
@@ -33,7 +32,7 @@ export const limitTakingAway = limitOfRoute(async (c, next) => {
  */
 export function limitByBody(takesAway: (body: unknown) => boolean): MiddlewareHandler<HttpEnv> {
   return limitOfRoute(async (c, next) => {
-    const allows = takesAway(parse(await readText(c))) ? allowsTakingAway : allowsCall;
+    const allows = takesAway(parse(c.get('bodyText'))) ? allowsTakingAway : allowsCall;
     if (!(await allows(c))) return refuse(c);
     await next();
   });
@@ -47,15 +46,15 @@ function limitOfRoute(middleware: MiddlewareHandler<HttpEnv>): MiddlewareHandler
 async function allowsCall(c: HttpContext): Promise<boolean> {
   const { services, caller } = c.var;
   if (!services.settings.limitsCalls) return true;
-  const { id, userId, userType, orgId } = caller.key;
+  const { id, type, orgId } = caller.user;
   // All main integrations of an organisation are one user: each of their keys is a program of its own.
-  const whose = userType === 'bot' ? `key ${id}` : `user ${userId}`;
+  const whose = type === 'bot' ? `key ${caller.apiKeyId}` : `user ${id}`;
   return (await services.limits.user.allows(whose)) && (await services.limits.organisation.allows(String(orgId)));
 }
 
 async function allowsTakingAway(c: HttpContext): Promise<boolean> {
   const { services, caller } = c.var;
-  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(`key ${caller.key.id}`));
+  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(`key ${caller.apiKeyId}`));
 }
 
 function refuse(c: HttpContext): Response {

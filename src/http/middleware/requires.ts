@@ -1,35 +1,54 @@
-import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
+import { confirmCaller, reverifyCaller } from '../../domain/authority/confirm-caller.ts';
 import type { PermissionName } from '../../domain/permissions/permissions.ts';
-import { confirmKey } from '../../domain/verification/verify-key.ts';
-import { readApiKeys } from '../../wire/api-key-headers.ts';
-import type { HttpEnv } from '../context.ts';
+import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /** Lets only callers on whose key has this permission. */
 export function requires(permission: PermissionName) {
   return createMiddleware<HttpEnv>(async (c, next) => {
-    if (!c.get('caller').key.permissions.includes(permission)) {
-      c.set('keyDenial', 'PERMISSION_DENIED');
+    if (!c.get('caller').reach.permissions.includes(permission)) {
       return fail(c, { refused: 'denied', code: 'PERMISSION_DENIED' });
     }
     await next();
   });
 }
 
-/** The same for calls whose effects stay, changes and looks at secrets: by what D1's primary has of the caller now. */
-export function requiresNow(permission: PermissionName) {
-  return every(confirmed, requires(permission));
+/**
+ * The same for calls that write, before the body is read. Who lacks the permission by the verdict at hand is asked about
+ * at D1's primary, because the permission may have been given a moment ago.
+ */
+export function requiresToWrite(permission: PermissionName) {
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    if (c.get('caller').reach.permissions.includes(permission)) return next();
+    const answer = await confirm(c, permission);
+    if (answer !== null) return answer;
+    await next();
+  });
 }
 
-const confirmed = createMiddleware<HttpEnv>(async (c, next) => {
-  const { services, caller } = c.var;
-  const [apiKey = ''] = readApiKeys((name) => c.req.header(name));
-  const verdict = await confirmKey(services, apiKey, { clientIp: caller.clientIp, needs: [] });
-  if (!verdict.allowed) {
-    c.set('keyDenial', verdict.code);
-    return fail(c, { refused: 'denied', code: verdict.code });
-  }
-  c.set('caller', { ...caller, key: verdict.key });
-  await next();
-});
+/** For calls that write, after the body was read: the caller as D1's primary has it at this moment. */
+export function confirmed(permission: PermissionName) {
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    const answer = await confirm(c, permission);
+    if (answer !== null) return answer;
+    await next();
+  });
+}
+
+/** For calls that only show, after the body was read: the verdict of this moment, within the bound like any other. */
+export function stillAllowed(permission: PermissionName) {
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    const again = await reverifyCaller(c.get('services'), c.get('caller'), [permission]);
+    if (again.refused) return fail(c, again);
+    c.set('caller', again.caller);
+    await next();
+  });
+}
+
+async function confirm(c: HttpContext, permission: PermissionName): Promise<Response | null> {
+  const again = await confirmCaller(c.get('services'), c.get('caller'), [permission]);
+  if (again.refused) return fail(c, again);
+  c.set('caller', again.caller);
+  return null;
+}

@@ -3,7 +3,6 @@ import type { MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { readText } from './body.ts';
 
 /*
  * zod-validator, as the contract wants it: malformed JSON is an answer in the contract's shape, and an answer names
@@ -19,7 +18,7 @@ type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
 /** Validates the JSON body. `schemaFor` is asked at each request, for rules that look at the day or at a key. */
 export function validJson<Output>(schemaFor: (c: HttpContext) => z.ZodType<Output>): Validated<'json', Output> {
   return async (c, next) => {
-    const problem = findBodyProblem(await readText(c));
+    const problem = findBodyProblem(c.get('bodyText'));
     if (problem !== null) return fail(c, { refused: 'invalid', fields: { body: problem } });
     const validate: Validated<'json', Output> = zValidator('json', schemaFor(c), answerInvalid, DESCRIBED);
     return validate(c, next);

@@ -13,7 +13,7 @@ import { fail } from '../errors.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitTakingAway } from '../middleware/limit-rate.ts';
-import { requires, requiresNow } from '../middleware/requires.ts';
+import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { currentKeyObject, explanationObject, keyObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
@@ -33,8 +33,8 @@ import {
 export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .get('/current', (c) => {
-    const { key, clientIp } = c.get('caller');
-    return c.json(currentKeyObject(key, clientIp));
+    const { verifiedKey, caller } = c.var;
+    return c.json(currentKeyObject(verifiedKey, caller.clientIp));
   })
 
   .get('/', requires('api_key_read'), validQuery(keyListQuery), async (c) => {
@@ -49,8 +49,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requiresNow('api_key_manage'),
+    requiresToWrite('api_key_manage'),
     jsonBody,
+    confirmed('api_key_manage'),
     validJson((c) => newKeyBody(c.var.services.now(), c.var.caller)),
     async (c) => {
       const { services, caller } = c.var;
@@ -65,6 +66,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     '/find',
     requires('api_key_read'),
     jsonBody,
+    stillAllowed('api_key_read'),
     validJson(() => findKeyBody),
     async (c) => {
       const { services, caller } = c.var;
@@ -79,14 +81,15 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     '/revoke/:id',
     requires('api_key_manage'),
     limitTakingAway,
-    requiresNow('api_key_manage'),
     optionalBody,
+    confirmed('api_key_manage'),
     accessibleKey,
     emptyBody,
     async (c) => {
       const { services, caller, key } = c.var;
-      await revokeKey(services, caller, key);
-      return c.json({ id: key.id, status: 'success' });
+      const revoked = await revokeKey(services, caller, key);
+      if (revoked.refused) return fail(c, revoked);
+      return c.json({ id: revoked.keyId, status: 'success' });
     },
   )
 
@@ -94,6 +97,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     '/explain/:id',
     requires('api_key_read'),
     jsonBody,
+    stillAllowed('api_key_read'),
     accessibleKey,
     validJson(() => explainKeyBody),
     async (c) => {
@@ -112,7 +116,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
-  .get('/key/:id', requiresNow('api_key_manage'), accessibleKey, async (c) => {
+  .get('/key/:id', confirmed('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
     if (seen.refused) return fail(c, seen);
@@ -121,8 +125,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .post(
     '/rotate/:id',
-    requiresNow('api_key_manage'),
+    requiresToWrite('api_key_manage'),
     jsonBody,
+    confirmed('api_key_manage'),
     accessibleKey,
     validJson(() => rotateKeyBody),
     async (c) => {
@@ -143,8 +148,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
 
   .put(
     '/:id',
-    requiresNow('api_key_manage'),
+    requiresToWrite('api_key_manage'),
     jsonBody,
+    confirmed('api_key_manage'),
     accessibleKey,
     validJson((c) => keyPatchBody(c.var.services.now(), c.var.key)),
     async (c) => {

@@ -5,7 +5,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { readId } from '../middleware/path-id.ts';
-import { requires, requiresNow } from '../middleware/requires.ts';
+import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { organisationObject } from '../objects/organisation-object.ts';
 import { pageOf } from '../objects/page.ts';
@@ -24,8 +24,9 @@ export const organisationRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requiresNow('user_manage'),
+    requiresToWrite('user_manage'),
     jsonBody,
+    confirmed('user_manage'),
     validJson(() => newOrganisationBody),
     async (c) => {
       const { services, caller } = c.var;

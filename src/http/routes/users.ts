@@ -8,7 +8,7 @@ import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
-import { requires, requiresNow } from '../middleware/requires.ts';
+import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../objects/page.ts';
 import { userObject } from '../objects/user-object.ts';
@@ -34,8 +34,9 @@ export const userRoutes = new Hono<HttpEnv>()
 
   .post(
     '/',
-    requiresNow('user_manage'),
+    requiresToWrite('user_manage'),
     jsonBody,
+    confirmed('user_manage'),
     validJson(() => newUserBody),
     async (c) => {
       const { services, caller } = c.var;
@@ -52,18 +53,23 @@ export const userRoutes = new Hono<HttpEnv>()
     requires('user_manage'),
     jsonBody,
     limitByBody(disablesUser),
-    requiresNow('user_manage'),
+    confirmed('user_manage'),
     accessibleUser,
     validJson(() => userPatchBody),
     async (c) => {
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      return c.json({ id: changed.userId, status: 'success' });
+      const { userId, revokedKeys } = changed;
+      return c.json({
+        id: userId,
+        status: 'success',
+        ...(revokedKeys.length > 0 ? { revoked_api_keys: revokedKeys } : {}),
+      });
     },
   )
 
-  .delete('/:id', requires('user_manage'), limitTakingAway, requiresNow('user_manage'), accessibleUser, async (c) => {
+  .delete('/:id', requires('user_manage'), limitTakingAway, confirmed('user_manage'), accessibleUser, async (c) => {
     const { services, caller, user } = c.var;
     const deleted = await deleteUser(services, caller, user);
     if (deleted.refused) return fail(c, deleted);

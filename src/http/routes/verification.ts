@@ -3,7 +3,7 @@ import { verifyForBackend } from '../../domain/verification/verify-for-backend.t
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
-import { requires } from '../middleware/requires.ts';
+import { requires, stillAllowed } from '../middleware/requires.ts';
 import { validJson } from '../middleware/validated.ts';
 import { currentKeyObject } from '../objects/key-object.ts';
 import { verifyKeyBody } from '../schemas/keys.ts';
@@ -13,6 +13,7 @@ export const verificationRoutes = new Hono<HttpEnv>().post(
   '/',
   requires('api_key_verify'),
   jsonBody,
+  stillAllowed('api_key_verify'),
   validJson(() => verifyKeyBody),
   async (c) => {
     const { services, caller } = c.var;

@@ -7,6 +7,7 @@ import type { Role } from '../../../src/domain/permissions/roles.ts';
 function caller(userRole: Role, narrower: Partial<Reach> = {}): Reach {
   return {
     userRole,
+    isUnrestricted: true,
     permissions: [...permissionsOfRole(userRole)],
     ipWhitelist: [],
     expirationDate: null,
@@ -19,6 +20,7 @@ function key(wider: Partial<ReachedKey> = {}): ReachedKey {
   return {
     belongsTo: 'caller',
     userRole: 'PUBLISHER',
+    isUnrestricted: false,
     permissions: [],
     ipWhitelist: ['192.0.2.1'],
     expirationDate: '2001-01-01',

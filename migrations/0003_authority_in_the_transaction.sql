@@ -1,0 +1,15 @@
+CREATE TABLE `commit_guard` (
+	`holds` integer NOT NULL,
+	CONSTRAINT "commit_guard_holds" CHECK("commit_guard"."holds" = 1)
+);
+--> statement-breakpoint
+ALTER TABLE `api_key_secrets` ADD `minted_by` text;--> statement-breakpoint
+-- The first secret of a key was made by who created the key. Later ones come from rotations, which only the key's own user
+-- may do (of a main integration key an administrator; no one asks who made those).
+UPDATE `api_key_secrets` SET `minted_by` = (
+	SELECT CASE
+		WHEN `api_key_secrets`.rowid = (SELECT min(s.rowid) FROM `api_key_secrets` AS s WHERE s.`key_id` = k.`id`) THEN k.`created_by`
+		ELSE k.`user_id`
+	END
+	FROM `api_keys` AS k WHERE k.`id` = `api_key_secrets`.`key_id`
+);
