@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectForbidden } from '../support/expect-error.ts';
+import { expectForbidden, expectOutOfReach } from '../support/expect-error.ts';
 import { createUser, newUser } from '../support/people.ts';
 
 /*
@@ -63,7 +63,6 @@ test.each([
   ['POST /v2/api_keys/rotate/{id}', 'api_key_manage'],
   ['GET /v2/user/search', 'user_read'],
   ['GET /v2/user/{id}', 'user_read'],
-  ['POST /v2/user', 'user_manage'],
   ['POST /v2/user/{id}', 'user_manage'],
   ['DELETE /v2/user/{id}', 'user_manage'],
 ])('%s needs %s', async (route, permission) => {
@@ -74,6 +73,14 @@ test.each([
   const needed = [...new Set([...(NEEDED[permission] ?? []), ...(permission === 'user_manage' ? OF_PUBLISHER : [])])];
   const justWith = await narrowKey(needed);
   expect((await make(route, justWith.api_key)).status).toBeLessThan(300);
+});
+
+test('POST /v2/user needs user_manage, and a key that nothing narrows', async () => {
+  const without = await narrowKey(PERMISSION_NAMES.filter((name) => name !== 'user_manage'));
+  expectForbidden(await make('POST /v2/user', without.api_key), 'PERMISSION_DENIED');
+  const withAll = await narrowKey(PERMISSION_NAMES);
+  expectOutOfReach(await make('POST /v2/user', withAll.api_key), /nothing narrows/);
+  expect((await make('POST /v2/user', keys.ORG_ADMIN)).status).toBe(200);
 });
 
 test.each(['GET /v2/api_keys/current', 'GET /v2/user/me', 'GET /v2/permissions'])(

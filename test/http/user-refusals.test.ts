@@ -103,12 +103,17 @@ describe('of several things that are wrong, what is told is', () => {
   test('then the fields', async () => {
     const body = { role: 'PROVIDER', first_name: '' };
     expectInvalid(await call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body }), ['first_name']);
-    const twin = newUser({ role: 'PROVIDER', email: 'émail@test.example' });
-    expectInvalid(await call(keys.ORG_ADMIN, 'POST /v2/user', { body: twin }), ['email']);
   });
 
-  test('and last the reach', async () => {
+  test('then the reach', async () => {
     const body = { role: 'PROVIDER' };
     expectOutOfReach(await call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body }), /PROVIDER/);
+    const twin = newUser({ role: 'PROVIDER', email: 'émail@test.example' });
+    expectOutOfReach(await call(keys.ORG_ADMIN, 'POST /v2/user', { body: twin }), /PROVIDER/);
+  });
+
+  test('and last what depends on other users', async () => {
+    const twin = newUser({ email: 'émail@test.example' });
+    expectInvalid(await call(keys.ORG_ADMIN, 'POST /v2/user', { body: twin }), ['email']);
   });
 });

@@ -70,13 +70,15 @@ async function tryChange(
   };
   const organisation = await findOrganisationNamed(services, caller, user.orgId);
   if ('refused' in organisation) return organisation;
+  if (after.disabled && user.id === caller.user.id) {
+    return { refused: 'invalid', fields: { disabled: 'You cannot disable yourself.' } };
+  }
   // Before anything is looked up, so that those who may not do this cannot find out who is a user here.
   const shortfall = findChangeShortfall(caller, user, after);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
 
   const wrong = await findWrongUserFields(services, caller, organisation, after, user.id);
-  if (after.disabled && user.id === caller.user.id) wrong.disabled = 'You cannot disable yourself.';
   const leaves = holdsOffice(user) && (after.disabled || after.role !== user.role);
   if (leaves && !(await hasPeer(services.db, user))) {
     wrong[after.disabled ? 'disabled' : 'role'] ??= describeLastInOffice(user.role);

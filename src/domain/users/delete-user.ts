@@ -26,10 +26,10 @@ async function tryDelete(
   caller: Caller,
   user: UserRow,
 ): Promise<Outcome<{ userId: string }> | null> {
+  if (user.id === caller.user.id) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
   const shortfall = findUserShortfall(caller.reach, user.role);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.delete', orgId: user.orgId, userId: user.id }, shortfall);
-  if (user.id === caller.user.id) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
   if (holdsOffice(user) && !(await hasPeer(services.db, user))) {
     return { refused: 'invalid', fields: { id: describeLastInOffice(user.role) } };
   }
