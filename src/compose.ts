@@ -6,6 +6,7 @@ import { type Isolate, newIsolate } from './domain/verification/isolate.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { type Database, openDatabase } from './storage/database.ts';
+import { openForLists } from './storage/list-reads.ts';
 import { openRateLimiter } from './storage/rate-limiter.ts';
 import { openRecordCache } from './storage/record-cache.ts';
 import { openVerificationSource } from './storage/verification-source.ts';
@@ -36,7 +37,7 @@ function composeOnce(env: Env): ServicesOfEnv {
   let keyring: Keyring | null = null;
   const services: ServicesOfEnv = {
     settings: parseSettings(env),
-    db: openDatabase(env.DB),
+    ...openForLists(env.DB),
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),
     usage: {
@@ -68,6 +69,7 @@ function openLimits(env: Env): Limits {
     organisation: openRateLimiter(env.ORG_RATE_LIMIT, 'calls of an organisation', 'allow'),
     takingAway: openRateLimiter(env.TAKING_AWAY_RATE_LIMIT, 'calls that take rights away', 'allow'),
     secrets: openRateLimiter(env.SECRETS_RATE_LIMIT, 'secrets that leave', 'refuse'),
+    costlyReads: openRateLimiter(env.READ_RATE_LIMIT, 'reads that cost much', 'allow'),
   };
 }
 

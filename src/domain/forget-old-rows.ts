@@ -1,7 +1,10 @@
+import { logFailure } from '../log.ts';
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
+import { countTouched, type Database, type Statement } from '../storage/database.ts';
 import { rollUpUsage } from '../storage/usage.ts';
 import type { Services } from './services.ts';
+import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
 
 /**
  * How long changes stay in the feed. An isolate that was idle for longer reads its records anew; so does one that finds
@@ -9,13 +12,34 @@ import type { Services } from './services.ts';
  */
 const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
 
-/** Forgets what is kept no longer. Run by the cron trigger, and harmless at any time. */
-export async function forgetOldRows({
-  db,
-  usage,
-  now,
-  settings,
-}: Pick<Services, 'db' | 'usage' | 'now' | 'settings'>): Promise<void> {
-  await db.batch([pruneFeed(db, now() - FEED_KEEP_MS), pruneAuditLog(db, now() - settings.auditKeepMs)]);
-  await usage.db.batch(rollUpUsage(usage.db, now()));
+/**
+ * Rows of one table in one transaction, and transactions of one job in an hour. D1 ends a statement after 30 s and
+ * answers nothing else meanwhile: a backlog, after months without the trigger, goes in slices, and over several hours.
+ */
+const SLICE_ROWS = 5_000;
+const MOST_SLICES = 40;
+
+/**
+ * Forgets what is kept no longer. Run by the cron trigger, and harmless at any time. A job that fails is logged, and
+ * keeps no other from its turn.
+ */
+export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'now' | 'settings'>): Promise<void> {
+  const { db, usage, now, settings } = services;
+  const jobs: [name: string, job: () => Promise<void>][] = [
+    ['the change feed', () => inSlices(db, () => [pruneFeed(db, now() - FEED_KEEP_MS, SLICE_ROWS)])],
+    ['the audit log', () => inSlices(db, () => [pruneAuditLog(db, now() - settings.auditKeepMs, SLICE_ROWS)])],
+    ['usage', () => inSlices(usage.db, () => rollUpUsage(usage.db, now(), SLICE_ROWS))],
+    ['keys that are not used', () => forgetUnusedKeys(services)],
+  ];
+  for (const [name, job] of jobs) {
+    await job().catch((error: unknown) => logFailure('old rows could not be forgotten', error, { of: name }));
+  }
+}
+
+/** Does it again for as long as some statement touches as many rows as it may. */
+async function inSlices(db: Database, statements: () => [Statement, ...Statement[]]): Promise<void> {
+  for (let slices = 0; slices < MOST_SLICES; slices++) {
+    const touched = await countTouched(db, statements());
+    if (Math.max(...touched) < SLICE_ROWS) return;
+  }
 }

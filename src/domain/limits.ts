@@ -10,6 +10,8 @@ export interface Limits {
   takingAway: RateLimiter;
   /** Secrets that leave, by user: who has a stolen key should not come away with all the others. */
   secrets: RateLimiter;
+  /** Searches, and reads of the audit log and of usage, by user: one of them may read thousands of rows. */
+  costlyReads: RateLimiter;
 }
 
 const UNLIMITED: RateLimiter = { allows: async () => true };
@@ -20,4 +22,5 @@ export const NO_LIMITS: Limits = {
   organisation: UNLIMITED,
   takingAway: UNLIMITED,
   secrets: UNLIMITED,
+  costlyReads: UNLIMITED,
 };

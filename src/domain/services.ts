@@ -1,6 +1,7 @@
 import type { Settings } from '../env.ts';
 import type { Stores } from '../storage/commit-change.ts';
 import type { Database } from '../storage/database.ts';
+import type { ReadList } from '../storage/list-reads.ts';
 import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
 import type { Limits } from './limits.ts';
@@ -10,6 +11,8 @@ import type { Isolate } from './verification/isolate.ts';
 /** What the acts of the domain work with: composed once for each event by the Worker's entry, or by a command. */
 export interface Services extends Isolate, Omit<Stores, 'heard'> {
   settings: Settings;
+  /** Where lists are read, so that a long one takes nothing from the primary. */
+  readList: ReadList;
   /** Where verification reads D1. */
   source: VerificationSource;
   /** Whether one more key that is in no cache may be looked up, for this payer of the budget. */

@@ -7,6 +7,7 @@ import type { Services } from '../domain/services.ts';
 import { newIsolate } from '../domain/verification/isolate.ts';
 import { parseSettings } from '../env.ts';
 import { openDatabase } from '../storage/database.ts';
+import { openForLists } from '../storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
 import { openVerificationSource } from '../storage/verification-source.ts';
 import { ensureLocalSecrets, type LocalState, locateLocalState } from './local-state.ts';
@@ -42,7 +43,7 @@ export async function openForCommand({ remote, persistTo }: Target): Promise<Ope
     services: {
       ...newIsolate(),
       settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
-      db: openDatabase(database),
+      ...openForLists(database),
       source: openVerificationSource(database),
       // What is written here is read from D1 when it is first asked for.
       cache: NO_RECORD_CACHE,

@@ -1,9 +1,14 @@
-import { and, count, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import type { AuditAction } from './audit-actions.ts';
 import { type Database, type Statement, statement } from './database.ts';
 import { apiKeys, auditEvents } from './schema.ts';
 
 /*
  * Reading and forgetting the audit log. It is written by the write path (commit-change.ts), with what it records.
+ *
+ * The log is the largest table of the database that look-ups need, and every administrator may read in it. So a query
+ * reads at most MOST_EVENTS of it and a page more, whatever is asked: it follows an index that serves one filter
+ * together with the action and the order, and applies what is left to the newest events that this finds.
  */
 
 export type AuditEventRow = typeof auditEvents.$inferSelect;
@@ -13,46 +18,93 @@ export interface AuditFilter {
   scope: 'all' | { orgId: number } | { keysOfUserId: string };
   apiKeyId?: number | undefined;
   userId?: string | undefined;
-  action?: string | undefined;
+  action?: AuditAction | undefined;
+  /** The id of an event: only those from before it. */
+  before?: number | undefined;
 }
 
-/** One page of events, newest first, and how many there are in all. */
+/** How far a count goes, and how far back pages reach; `before` goes further. */
+const MOST_EVENTS = 10_000;
+
+/**
+ * One page of events, newest first, and how many there are in all.
+ * @returns `count` up to `MOST_EVENTS`, and whether there are no more than that
+ */
 export async function readAuditEvents(
   db: Database,
   filter: AuditFilter,
   { offset, limit }: { offset: number; limit: number },
-): Promise<{ events: AuditEventRow[]; count: number }> {
-  const condition = and(
-    scopeCondition(db, filter.scope),
-    filter.apiKeyId === undefined ? undefined : eq(auditEvents.apiKeyId, filter.apiKeyId),
-    filter.userId === undefined ? undefined : eq(auditEvents.userId, filter.userId),
-    filter.action === undefined ? undefined : eq(auditEvents.action, filter.action),
-  );
+): Promise<{ events: AuditEventRow[]; count: number; countIsExact: boolean }> {
+  const { indexed, rest } = conditionsOf(db, filter);
+  const found = db
+    .select({
+      id: auditEvents.id,
+      orgId: auditEvents.orgId,
+      userId: auditEvents.userId,
+      apiKeyId: auditEvents.apiKeyId,
+    })
+    .from(auditEvents)
+    .where(indexed)
+    .orderBy(desc(auditEvents.id))
+    .limit(MOST_EVENTS + 1)
+    .as('audit_events');
+  // Where nothing is left to apply, a page ends the walk along the index; its rows are read once its ids are known.
+  const ids =
+    rest === undefined
+      ? db.select({ id: auditEvents.id }).from(auditEvents).where(indexed)
+      : db.select({ id: found.id }).from(found).where(rest);
+  const onPage = ids
+    .orderBy(desc(sql`id`))
+    .limit(Math.max(0, Math.min(limit, MOST_EVENTS - offset)))
+    .offset(Math.min(offset, MOST_EVENTS));
   const [counted, events] = await db.batch([
-    db.select({ count: count() }).from(auditEvents).where(condition),
-    db.select().from(auditEvents).where(condition).orderBy(desc(auditEvents.id)).limit(limit).offset(offset),
+    db
+      .select({ count: sql<number>`count(*)`.as('events') })
+      .from(found)
+      .where(rest),
+    db.select().from(auditEvents).where(inArray(auditEvents.id, onPage)).orderBy(desc(auditEvents.id)),
   ]);
-  return { events, count: counted[0]?.count ?? 0 };
+  const count = counted[0]?.count ?? 0;
+  return { events, count: Math.min(count, MOST_EVENTS), countIsExact: count <= MOST_EVENTS };
 }
 
-function scopeCondition(db: Database, scope: AuditFilter['scope']): SQL | undefined {
-  if (scope === 'all') return undefined;
-  if ('orgId' in scope) return eq(auditEvents.orgId, scope.orgId);
-  const keys = db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.userId, scope.keysOfUserId));
-  return inArray(auditEvents.apiKeyId, keys);
+/** The filter in two parts: what one index serves, and what is left for the events that it finds. */
+function conditionsOf(db: Database, filter: AuditFilter): { indexed: SQL | undefined; rest: SQL | undefined } {
+  const { scope } = filter;
+  const byKey = filter.apiKeyId === undefined ? undefined : eq(auditEvents.apiKeyId, filter.apiKeyId);
+  const byUser = filter.userId === undefined ? undefined : eq(auditEvents.userId, filter.userId);
+  const inOrganisation = typeof scope === 'object' && 'orgId' in scope ? eq(auditEvents.orgId, scope.orgId) : undefined;
+  const ofOwner =
+    typeof scope === 'object' && 'keysOfUserId' in scope ? eq(auditEvents.userId, scope.keysOfUserId) : undefined;
+  const ofOwnKeys =
+    typeof scope === 'object' && 'keysOfUserId' in scope
+      ? inArray(
+          auditEvents.apiKeyId,
+          db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.userId, scope.keysOfUserId)),
+        )
+      : undefined;
+
+  // The narrowest first. An event of a key is one of the key's user, in the user's organisation, so that of what the
+  // first finds the others nearly always leave all or nothing.
+  const [narrowest, ...others] = [byKey, byUser, ofOwner, inOrganisation].filter(
+    (condition) => condition !== undefined,
+  );
+  const byAction = filter.action === undefined ? undefined : eq(auditEvents.action, filter.action);
+  const further = filter.before === undefined ? undefined : lt(auditEvents.id, filter.before);
+  return { indexed: and(narrowest, byAction, further), rest: and(...others, ofOwnKeys) };
 }
 
 /**
- * Forgets events from before a moment (unix milliseconds). They are in the order in which they happened, so this reads
- * what it deletes and one row more.
+ * Forgets events from before a moment (unix milliseconds), the oldest first and of at most `most` numbers: a backlog of
+ * millions in one statement would pass the time that D1 gives it. Events are in the order in which they happened, so
+ * this reads what it deletes and one row more.
  */
-export function pruneAuditLog(db: Database, before: number): Statement {
+export function pruneAuditLog(db: Database, before: number, most: number): Statement {
+  const end = sql`(SELECT min(id) FROM audit_events) + ${most}`;
   return statement(
     db,
     sql`
     DELETE FROM audit_events
-    WHERE id < coalesce(
-      (SELECT id FROM audit_events WHERE at >= ${before} ORDER BY id LIMIT 1),
-      (SELECT max(id) + 1 FROM audit_events))`,
+    WHERE id < coalesce((SELECT min(id) FROM audit_events WHERE at >= ${before} AND id < ${end}), ${end})`,
   );
 }

@@ -55,14 +55,16 @@ export async function readFeed(db: Database, after: number, limit: number): Prom
 }
 
 /**
- * Forgets changes older than a moment (unix milliseconds). Always a prefix: clocks of different locations differ a
- * little, and a hole in the middle would be a change that no one can hear of.
+ * Forgets changes older than a moment (unix milliseconds), the oldest first and of at most `most` numbers. Always a
+ * prefix: clocks of different locations differ a little, and a hole in the middle would be a change that no one can
+ * hear of.
  */
-export function pruneFeed(db: Database, before: number): Statement {
+export function pruneFeed(db: Database, before: number, most: number): Statement {
+  const end = sql`(SELECT min(seq) FROM key_changes) + ${most}`;
   return statement(
     db,
     sql`
     DELETE FROM key_changes
-    WHERE seq < coalesce((SELECT min(seq) FROM key_changes WHERE at >= ${before}), (SELECT head + 1 FROM feed_state))`,
+    WHERE seq < coalesce((SELECT min(seq) FROM key_changes WHERE at >= ${before} AND seq < ${end}), ${end})`,
   );
 }

@@ -1,4 +1,5 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
+import type { AuditAction } from './audit-actions.ts';
 import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
 import { type Database, runBatch, type Statement, statement, writeThenRead } from './database.ts';
 import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './keys.ts';
@@ -44,7 +45,7 @@ interface Change {
   rows: readonly Statement[];
   /** Further statements, which may touch any number of rows. */
   after?: readonly Statement[];
-  audit: { action: string; changes: Record<string, unknown> };
+  audit: { action: AuditAction; changes: Record<string, unknown> };
   actor: Actor;
   /** Unix milliseconds. */
   now: number;

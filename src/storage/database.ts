@@ -8,19 +8,24 @@ export type Database = DrizzleD1Database & { $client: D1Database };
 /** One statement of a batch. D1 has no interactive transactions: a batch is the transaction. */
 export type Statement = BatchItem<'sqlite'>;
 
-/** Opens a database. What its queries throw is a `StorageError` where D1 gave no answer. */
-export function openDatabase(d1: D1Database): Database {
-  return drizzle(classifyingErrors(d1));
+/**
+ * Opens a database. What its queries throw is a `StorageError` where D1 gave no answer.
+ * @param afterBatch is called when a batch has ended, however it did
+ */
+export function openDatabase(d1: D1Database, afterBatch: () => void = () => {}): Database {
+  return drizzle(classifyingErrors(d1, afterBatch));
 }
 
 /** D1's own statements, by the ones that stand before them: `batch` takes no others. */
 const ownStatements = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
 
-function classifyingErrors(d1: D1Database): D1Database {
+function classifyingErrors(d1: D1Database, afterBatch: () => void): D1Database {
   return withMethods(d1, {
     prepare: (query: string) => classifyingErrorsOf(classified(() => d1.prepare(query))),
     batch: (statements: D1PreparedStatement[]) =>
-      classifiedLater(() => d1.batch(statements.map((statement) => ownStatements.get(statement) ?? statement))),
+      classifiedLater(() => d1.batch(statements.map((statement) => ownStatements.get(statement) ?? statement))).finally(
+        afterBatch,
+      ),
   });
 }
 
@@ -85,4 +90,17 @@ export async function writeThenRead<Row>(
   // The answer of a batch is typed by position, which a list of unknown length has not; the query's type says what
   // its answer is.
   return answers.pop() as Row[];
+}
+
+/** Runs statements that write, in one transaction. @returns how many rows each touched */
+export async function countTouched(db: Database, statements: readonly Statement[]): Promise<number[]> {
+  return (await runBatch(db, statements)).map(rowsTouched);
+}
+
+/** How many rows a statement of a batch touched, from what D1 answered for it. */
+function rowsTouched(answer: unknown): number {
+  if (typeof answer !== 'object' || answer === null || !('meta' in answer)) return 0;
+  const { meta } = answer;
+  if (typeof meta !== 'object' || meta === null || !('changes' in meta)) return 0;
+  return typeof meta.changes === 'number' ? meta.changes : 0;
 }

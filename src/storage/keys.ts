@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm';
 import { type Database, type Statement, statement } from './database.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
 import type { VerificationRecord } from './verification-record.ts';
@@ -106,6 +106,14 @@ export async function readKey(db: Database, id: number): Promise<KeyRow | null> 
   return row ?? null;
 }
 
+/** Which of these keys there are. */
+export async function readExistingKeys(db: Database, ids: readonly number[]): Promise<Set<number>> {
+  const rows = await db.all<{ id: number }>(
+    sql`SELECT id FROM api_keys WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** The key that a secret belongs to, also when that secret was rotated out. */
 export async function readKeyByHash(db: Database, hash: string): Promise<KeyRow | null> {
   const [row] = await selectKeys(db)
@@ -147,9 +155,17 @@ export async function readKeys(
       ? undefined
       : sql`(instr(${apiKeys.labelFolded}, ${filter.searchFolded}) OR instr(${apiKeys.hintFolded}, ${filter.searchFolded}))`,
   );
+  // The ids first, which the index of the list has with all that it is filtered by: rows are read for one page only.
+  const onPage = db
+    .select({ id: apiKeys.id })
+    .from(apiKeys)
+    .where(condition)
+    .orderBy(desc(apiKeys.id))
+    .limit(limit)
+    .offset(offset);
   const [counted, keys] = await db.batch([
     db.select({ count: count() }).from(apiKeys).where(condition),
-    selectKeys(db).where(condition).orderBy(desc(apiKeys.id)).limit(limit).offset(offset),
+    selectKeys(db).where(inArray(apiKeys.id, onPage)).orderBy(desc(apiKeys.id)),
   ]);
   return { keys, count: counted[0]?.count ?? 0 };
 }

@@ -169,21 +169,76 @@ const DAYS_KEPT = 90;
 /** Longer than the queue keeps a message: 4 days, and as many again in its dead-letter queue. */
 const FLUSHES_KEPT_DAYS = 10;
 
-/** Puts hours of the days before the last ones together into days, and forgets what is kept no longer. */
-export function rollUpUsage(db: Database, now: number): [Statement, ...Statement[]] {
+/**
+ * Puts hours of the days before the last ones together into days, and forgets what is kept no longer: of each, at most
+ * `most` rows, the oldest first, so that a backlog of millions passes no limit of D1.
+ */
+export function rollUpUsage(db: Database, now: number, most: number): [Statement, ...Statement[]] {
   const today = Math.floor(now / DAY_MS);
-  const firstHour = (today - HOURS_KEPT_DAYS) * 24;
+  // The two statements that use it find the same rows: they are one transaction, and the first writes elsewhere.
+  const oldHours = sql`
+    SELECT rowid FROM usage_hours WHERE hour < ${(today - HOURS_KEPT_DAYS) * 24} ORDER BY hour, rowid LIMIT ${most}`;
   return [
     statement(
       db,
       sql`
       INSERT INTO usage_days (key_id, day, code, count)
-      SELECT key_id, hour / 24, code, sum(count) FROM usage_hours WHERE hour < ${firstHour} GROUP BY 1, 2, 3
+      SELECT key_id, hour / 24, code, sum(count) FROM usage_hours WHERE rowid IN (${oldHours}) GROUP BY 1, 2, 3
       ON CONFLICT DO UPDATE SET count = count + excluded.count`,
     ),
-    statement(db, sql`DELETE FROM usage_hours WHERE hour < ${firstHour}`),
-    statement(db, sql`DELETE FROM usage_days WHERE day < ${today - DAYS_KEPT}`),
-    statement(db, sql`DELETE FROM usage_sources WHERE last_seen < ${(today - DAYS_KEPT) * DAY_MS}`),
-    statement(db, sql`DELETE FROM usage_flushes WHERE at < ${now - FLUSHES_KEPT_DAYS * DAY_MS}`),
+    statement(db, sql`DELETE FROM usage_hours WHERE rowid IN (${oldHours})`),
+    statement(
+      db,
+      sql`
+      DELETE FROM usage_days WHERE rowid IN (
+        SELECT rowid FROM usage_days WHERE day < ${today - DAYS_KEPT} ORDER BY day LIMIT ${most})`,
+    ),
+    statement(
+      db,
+      sql`
+      DELETE FROM usage_flushes WHERE rowid IN (
+        SELECT rowid FROM usage_flushes WHERE at < ${now - FLUSHES_KEPT_DAYS * DAY_MS} ORDER BY at LIMIT ${most})`,
+    ),
   ];
+}
+
+/** Keys from the first number to before the last one. */
+export interface KeyRange {
+  from: number;
+  to: number;
+}
+
+/** The highest number of a key of which anything is known by key; 0: nothing is. */
+export async function readHighestKey(db: Database): Promise<number> {
+  const [row] = await db.all<{ highest: number | null }>(
+    sql`SELECT max((SELECT coalesce(max(key_id), 0) FROM usage_last), (SELECT coalesce(max(key_id), 0) FROM usage_sources)) AS highest`,
+  );
+  return row?.highest ?? 0;
+}
+
+/** Forgets the sources of these keys that were not seen for as long as days are kept. */
+export function pruneSources(db: Database, { from, to }: KeyRange, now: number): Statement {
+  return statement(
+    db,
+    sql`DELETE FROM usage_sources WHERE key_id >= ${from} AND key_id < ${to} AND last_seen < ${oldestKept(now)}`,
+  );
+}
+
+/** Those of these keys whose last use is older than the days that are kept. */
+export async function readLongUnused(db: Database, { from, to }: KeyRange, now: number): Promise<number[]> {
+  const rows = await db.all<{ id: number }>(sql`
+    SELECT key_id AS id FROM usage_last WHERE key_id >= ${from} AND key_id < ${to} AND last_used_at < ${oldestKept(now)}`);
+  return rows.map(({ id }) => id);
+}
+
+/** Forgets when these keys were used last. Of a key that exists this must never be: null means never used. */
+export function forgetLastUses(db: Database, keyIds: readonly number[]): Statement {
+  return statement(
+    db,
+    sql`DELETE FROM usage_last WHERE key_id IN (SELECT value FROM json_each(${JSON.stringify(keyIds)}))`,
+  );
+}
+
+function oldestKept(now: number): number {
+  return (Math.floor(now / DAY_MS) - DAYS_KEPT) * DAY_MS;
 }

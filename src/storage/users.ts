@@ -56,15 +56,17 @@ export async function readUsers(
     filter.emailFolded === undefined ? undefined : eq(users.emailFolded, filter.emailFolded),
     filter.searchFolded === undefined ? undefined : sql`instr(${users.searchFolded}, ${filter.searchFolded})`,
   );
+  // The ids first, which the index of the list has: rows are read for one page only.
+  const onPage = db
+    .select({ id: users.id })
+    .from(users)
+    .where(condition)
+    .orderBy(desc(users.createdAt), desc(users.id))
+    .limit(limit)
+    .offset(offset);
   const [counted, found] = await db.batch([
     db.select({ count: count() }).from(users).where(condition),
-    db
-      .select(userColumns)
-      .from(users)
-      .where(condition)
-      .orderBy(desc(users.createdAt), desc(users.id))
-      .limit(limit)
-      .offset(offset),
+    db.select(userColumns).from(users).where(inArray(users.id, onPage)).orderBy(desc(users.createdAt), desc(users.id)),
   ]);
   return { users: found, count: counted[0]?.count ?? 0 };
 }

@@ -1,6 +1,6 @@
 import { type FeedAnswer, readFeed } from './change-feed.ts';
-import { type Database, openDatabase } from './database.ts';
 import { readVerificationRecord } from './keys.ts';
+import { openSession } from './list-reads.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /** Where verification gets its truth from: D1, the primary or the nearest replica that is recent enough. */
@@ -26,15 +26,4 @@ export function openVerificationSource(d1: D1Database): VerificationSource {
       return readVerificationRecord(openSession(d1, d1.withSession(constraint)), hash);
     },
   };
-}
-
-/** A session with the face of a database, which is what drizzle takes. */
-function openSession(d1: D1Database, session: D1DatabaseSession): Database {
-  return openDatabase({
-    prepare: (query) => session.prepare(query),
-    batch: (statements) => session.batch(statements),
-    exec: (query) => d1.exec(query),
-    withSession: (constraint) => d1.withSession(constraint),
-    dump: () => d1.dump(),
-  });
 }

@@ -43,6 +43,7 @@ const server = new Miniflare(
       USER_RATE_LIMIT: LIMIT,
       TAKING_AWAY_RATE_LIMIT: LIMIT,
       SECRETS_RATE_LIMIT: LIMIT,
+      READ_RATE_LIMIT: LIMIT,
       MISS_RATE_LIMIT: LIMIT,
       ALL_MISSES_RATE_LIMIT: LIMIT,
     },

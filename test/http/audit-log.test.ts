@@ -487,7 +487,7 @@ describe('the list', () => {
   });
 
   test('of nothing is one empty page', async () => {
-    expect(await readEvents(admin.key, '?action=nothing.happened')).toEqual({
+    expect(await readEvents(admin.key, '?action=secrets.resealed')).toEqual({
       page: 1,
       max_page: 1,
       count: 0,
@@ -525,6 +525,10 @@ describe('the list', () => {
     ['user_id=1', 'user_id'],
     ['user_id=5309C3A237BBC544D8E26737', 'user_id'],
     ['action=%00', 'action'],
+    ['action=nothing.happened', 'action'],
+    ['action=', 'action'],
+    ['before=0', 'before'],
+    ['before=last', 'before'],
     ['page=first', 'page'],
     ['per_page=0', 'per_page'],
     ['per_page=101', 'per_page'],

@@ -16,6 +16,7 @@ import { runWrangler } from '../../src/setup/wrangler.ts';
 import { WranglerD1 } from '../../src/setup/wrangler-d1.ts';
 import { openDatabase, statement, writeThenRead } from '../../src/storage/database.ts';
 import { readKey, readSecretInUse } from '../../src/storage/keys.ts';
+import { openForLists } from '../../src/storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../../src/storage/record-cache.ts';
 import { organisations } from '../../src/storage/schema.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
@@ -184,7 +185,7 @@ test('the commands work through it: a deployment is bootstrapped once, and its s
   const services: Services = {
     ...newIsolate(),
     settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
-    db,
+    ...openForLists(database),
     source: openVerificationSource(database),
     cache: NO_RECORD_CACHE,
     usage: { send: async () => {}, db },

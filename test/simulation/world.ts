@@ -23,6 +23,7 @@ import {
   readKey,
   replaceSecret,
 } from '../../src/storage/keys.ts';
+import { openForLists } from '../../src/storage/list-reads.ts';
 import { insertUser, readUser } from '../../src/storage/users.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { LateKv } from './late-kv.ts';
@@ -227,7 +228,7 @@ class World {
     if (retention === undefined) return;
     const prune = () => {
       const { db, now } = this.#servicesAt(this.#random.pick(this.#sites));
-      this.#start(db.batch([pruneFeed(db, now() - retention)]).then(() => {}));
+      this.#start(db.batch([pruneFeed(db, now() - retention, 1_000)]).then(() => {}));
       this.#time.after(20_000, prune);
     };
     prune();
@@ -479,7 +480,7 @@ class World {
         usageFlushMs: 0,
         auditKeepMs: Number.POSITIVE_INFINITY,
       },
-      db: openDatabase(d1),
+      ...openForLists(d1),
       source: {
         readFeed: (after, limit) => {
           this.#polls += 1;

@@ -1,3 +1,4 @@
+import type { AuditAction } from '../../storage/audit-actions.ts';
 import { type AuditEventRow, readAuditEvents } from '../../storage/audit-log.ts';
 import type { Caller } from '../authority/caller.ts';
 import { administersKeys } from '../permissions/roles.ts';
@@ -9,19 +10,22 @@ export interface AuditListRequest {
   perPage: number;
   apiKeyId?: number | undefined;
   userId?: string | undefined;
-  action?: string | undefined;
+  action?: AuditAction | undefined;
+  /** The id of an event: only those from before it. */
+  before?: number | undefined;
 }
 
-/** One page of what the caller may know of, newest first: administrators of their organisations, others of their keys. */
+/**
+ * One page of what the caller may know of, newest first: administrators of their organisations, others of their keys.
+ * @returns `count` up to a bound, and whether there are no more
+ */
 export function listAuditEvents(
   services: Services,
   caller: Caller,
   { page, perPage, ...filter }: AuditListRequest,
-): Promise<{ events: AuditEventRow[]; count: number }> {
-  return readAuditEvents(
-    services.db,
-    { ...filter, scope: scopeOf(caller) },
-    { offset: (page - 1) * perPage, limit: perPage },
+): Promise<{ events: AuditEventRow[]; count: number; countIsExact: boolean }> {
+  return services.readList(services.heard.lookupBookmark, (db) =>
+    readAuditEvents(db, { ...filter, scope: scopeOf(caller) }, { offset: (page - 1) * perPage, limit: perPage }),
   );
 }
 

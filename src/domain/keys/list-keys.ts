@@ -26,15 +26,13 @@ export async function listKeys(
 ): Promise<Outcome<{ keys: KeyRow[]; count: number }>> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
   if ('refused' in organisation) return organisation;
-  return readKeys(
-    services.db,
-    {
-      scope: administersKeys(caller.user.role) ? { orgId: organisation.id } : { userId: caller.user.id },
-      status: request.status,
-      userType: request.userType,
-      searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),
-      today: toDate(services.now()),
-    },
-    { offset: (request.page - 1) * request.perPage, limit: request.perPage },
-  );
+  const filter = {
+    scope: administersKeys(caller.user.role) ? { orgId: organisation.id } : { userId: caller.user.id },
+    status: request.status,
+    userType: request.userType,
+    searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),
+    today: toDate(services.now()),
+  };
+  const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
+  return services.readList(services.heard.lookupBookmark, (db) => readKeys(db, filter, page));
 }

@@ -42,8 +42,7 @@ export async function listOrganisations(
   request: OrganisationListRequest,
 ): Promise<Outcome<{ organisations: OrganisationRow[]; count: number }>> {
   if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
-  return readOrganisations(services.db, request.query === undefined ? undefined : foldText(request.query), {
-    offset: (request.page - 1) * request.perPage,
-    limit: request.perPage,
-  });
+  const search = request.query === undefined ? undefined : foldText(request.query);
+  const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
+  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, search, page));
 }

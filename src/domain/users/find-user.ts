@@ -38,13 +38,11 @@ export async function listUsers(
 ): Promise<Outcome<{ users: UserRow[]; count: number }>> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
   if ('refused' in organisation) return organisation;
-  return readUsers(
-    services.db,
-    {
-      orgId: organisation.id,
-      searchFolded: request.query === undefined ? undefined : foldText(request.query),
-      emailFolded: request.email === undefined ? undefined : foldText(request.email),
-    },
-    { offset: (request.page - 1) * request.perPage, limit: request.perPage },
-  );
+  const filter = {
+    orgId: organisation.id,
+    searchFolded: request.query === undefined ? undefined : foldText(request.query),
+    emailFolded: request.email === undefined ? undefined : foldText(request.email),
+  };
+  const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
+  return services.readList(services.heard.lookupBookmark, (db) => readUsers(db, filter, page));
 }

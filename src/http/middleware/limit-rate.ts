@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
+import type { Caller } from '../../domain/authority/caller.ts';
 import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
@@ -46,10 +47,15 @@ function limitOfRoute(middleware: MiddlewareHandler<HttpEnv>): MiddlewareHandler
 async function allowsCall(c: HttpContext): Promise<boolean> {
   const { services, caller } = c.var;
   if (!services.settings.limitsCalls) return true;
-  const { id, type, orgId } = caller.user;
-  // All main integrations of an organisation are one user: each of their keys is a program of its own.
-  const whose = type === 'bot' ? `key ${caller.apiKeyId}` : `user ${id}`;
-  return (await services.limits.user.allows(whose)) && (await services.limits.organisation.allows(String(orgId)));
+  return (
+    (await services.limits.user.allows(payerOfCalls(caller))) &&
+    (await services.limits.organisation.allows(String(caller.user.orgId)))
+  );
+}
+
+/** Whose calls are limited together: a user's. All main integrations of an organisation are one user, and each a program. */
+export function payerOfCalls({ user, apiKeyId }: Caller): string {
+  return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
 }
 
 async function allowsTakingAway(c: HttpContext): Promise<boolean> {

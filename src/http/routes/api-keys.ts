@@ -12,6 +12,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
+import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
@@ -37,7 +38,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     return c.json(currentKeyObject(verifiedKey, caller.clientIp));
   })
 
-  .get('/', requires('api_key_read'), validQuery(keyListQuery), async (c) => {
+  .get('/', requires('api_key_read'), limitSearches, validQuery(keyListQuery), async (c) => {
     const { services, caller } = c.var;
     const query = c.req.valid('query');
     const found = await listKeys(services, caller, query);
@@ -109,7 +110,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     },
   )
 
-  .get('/usage/:id', requires('api_key_read'), accessibleKey, validQuery(usageQuery), async (c) => {
+  .get('/usage/:id', requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
     const used = await reportUsage(services, key, c.req.valid('query').days);
     if (used.refused) return fail(c, used);

@@ -4,6 +4,7 @@ import { findOrganisationById, listOrganisations } from '../../domain/organisati
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
+import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { readId } from '../middleware/path-id.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
@@ -14,7 +15,7 @@ import { newOrganisationBody, organisationListQuery } from '../schemas/users.ts'
 /** `/v2/org` */
 export const organisationRoutes = new Hono<HttpEnv>()
 
-  .get('/search', requires('user_read'), validQuery(organisationListQuery), async (c) => {
+  .get('/search', requires('user_read'), limitSearches, validQuery(organisationListQuery), async (c) => {
     const { services, caller } = c.var;
     const query = c.req.valid('query');
     const found = await listOrganisations(services, caller, query);

@@ -7,6 +7,7 @@ import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
+import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
@@ -24,7 +25,7 @@ export const userRoutes = new Hono<HttpEnv>()
     return c.json(userObject(user));
   })
 
-  .get('/search', requires('user_read'), validQuery(userListQuery), async (c) => {
+  .get('/search', requires('user_read'), limitSearches, validQuery(userListQuery), async (c) => {
     const { services, caller } = c.var;
     const query = c.req.valid('query');
     const found = await listUsers(services, caller, query);

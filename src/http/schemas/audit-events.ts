@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { isUserId } from '../../domain/users/user-id.ts';
-import { paging, rowId, text } from './fields.ts';
-
-const ACTION_LENGTH = 100;
+import { AUDIT_ACTIONS } from '../../storage/audit-actions.ts';
+import { paging, rowId } from './fields.ts';
 
 /** Query of `GET /audit_events`. */
 export const auditListQuery = z
@@ -10,7 +9,8 @@ export const auditListQuery = z
     ...paging,
     api_key_id: rowId.optional(),
     user_id: z.string().refine(isUserId, 'Must be 24 lower-case hex digits.').optional(),
-    action: text(ACTION_LENGTH).optional(),
+    action: z.enum(AUDIT_ACTIONS).optional(),
+    before: rowId.optional(),
   })
   .transform((query) => ({
     page: query.page,
@@ -18,4 +18,5 @@ export const auditListQuery = z
     apiKeyId: query.api_key_id,
     userId: query.user_id,
     action: query.action,
+    before: query.before,
   }));

@@ -1,0 +1,30 @@
+import { runBatch } from '../../storage/database.ts';
+import { readExistingKeys } from '../../storage/keys.ts';
+import { forgetLastUses, type KeyRange, pruneSources, readHighestKey, readLongUnused } from '../../storage/usage.ts';
+import type { Services } from '../services.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+/**
+ * Keys looked over in one run. A million keys take three weeks, which nobody notices: what is too old is not shown, and
+ * neither is a key that was deleted. An index by time would double what each flush writes.
+ */
+const KEYS_A_RUN = 2_000;
+
+/**
+ * Forgets the sources of keys that are too old, and the last use of keys that were deleted. The last use of a key that
+ * exists stays for ever: without it the key would look as if it had never been used, and someone revokes on that.
+ */
+export async function forgetUnusedKeys({ db, usage, now }: Pick<Services, 'db' | 'usage' | 'now'>): Promise<void> {
+  const range = rangeOfHour(await readHighestKey(usage.db), now());
+  const unused = await readLongUnused(usage.db, range, now());
+  const existing = await readExistingKeys(db, unused);
+  const gone = unused.filter((id) => !existing.has(id));
+  await runBatch(usage.db, [pruneSources(usage.db, range, now()), forgetLastUses(usage.db, gone)]);
+}
+
+/** The keys whose turn it is: each hour others, round and round. */
+function rangeOfHour(highestKey: number, now: number): KeyRange {
+  const ranges = Math.max(1, Math.ceil((highestKey + 1) / KEYS_A_RUN));
+  const from = (Math.floor(now / HOUR_MS) % ranges) * KEYS_A_RUN;
+  return { from, to: from + KEYS_A_RUN };
+}

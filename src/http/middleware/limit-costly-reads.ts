@@ -1,0 +1,33 @@
+import { createMiddleware } from 'hono/factory';
+import type { HttpContext, HttpEnv } from '../context.ts';
+import { fail } from '../errors.ts';
+import { payerOfCalls } from './limit-rate.ts';
+
+/*
+ * One read may go through thousands of rows, or through every key of an organisation, and five a second of them, within
+ * the usual limit, would make the look-ups of everyone wait. So they have a limit of their own, for each
+ * user, beside the usual one.
+ */
+
+/** Limits what costs much whatever it asks: the audit log, and usage. */
+export const limitCostlyReads = createMiddleware<HttpEnv>(async (c, next) => {
+  if (!(await isWithinLimit(c))) return refuse(c);
+  await next();
+});
+
+/** Limits a list where it looks for a text, which no index finds. */
+export const limitSearches = createMiddleware<HttpEnv>(async (c, next) => {
+  const isSearch = (c.req.query('search_text') ?? c.req.query('query') ?? '').trim() !== '';
+  if (isSearch && !(await isWithinLimit(c))) return refuse(c);
+  await next();
+});
+
+async function isWithinLimit(c: HttpContext): Promise<boolean> {
+  const { services, caller } = c.var;
+  return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
+}
+
+function refuse(c: HttpContext): Response {
+  c.set('keyDenial', 'RATE_LIMITED');
+  return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
+}
