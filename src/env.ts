@@ -19,7 +19,7 @@ const settingsSchema = z.object({
   /** What the bound becomes while D1 is out of reach. */
   OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
   /** How long the audit log keeps an event. */
-  AUDIT_KEEP_DAYS: z.coerce.number().min(1).max(36_500),
+  AUDIT_KEEP_DAYS: number(1, 36_500),
   /** Whether calls are counted. */
   USAGE: z.enum(['on', 'off']),
   /** How long an isolate keeps counts before it sends them; what is shown lags by that and the queue's few seconds. */
@@ -27,7 +27,15 @@ const settingsSchema = z.object({
 });
 
 function seconds(most: number) {
-  return z.coerce.number().min(0).max(most);
+  return number(0, most);
+}
+
+/** A number in digits. An empty text is none: JavaScript reads it as 0, which is a setting of its own. */
+function number(least: number, most: number) {
+  const digits = z.string().regex(/^\d+(\.\d+)?$/);
+  return z
+    .union([z.number(), digits.transform(Number)], { error: 'must be a number' })
+    .pipe(z.number().min(least).max(most));
 }
 
 export interface Settings {

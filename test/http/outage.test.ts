@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInternal, expectUnavailable } from '../support/expect-error.ts';
@@ -48,8 +48,18 @@ describe.each([
 test.each<[string, Partial<Env>]>([
   ['RATE_LIMIT', { RATE_LIMIT: 'sometimes' }],
   ['KEY_PREFIX', { KEY_PREFIX: 'Not A Prefix' }],
-])('a setting that cannot be read is an internal error: %s', async (_, settings) => {
+  // JavaScript reads an empty text as 0, which would be another setting.
+  ['MAX_STALENESS_SECONDS', { MAX_STALENESS_SECONDS: '' }],
+  ['MAX_STALENESS_SECONDS', { MAX_STALENESS_SECONDS: ' ' }],
+  ['FEED_POLL_SECONDS', { FEED_POLL_SECONDS: '' }],
+  ['OUTAGE_GRACE_SECONDS', { OUTAGE_GRACE_SECONDS: '0x10' }],
+  ['USAGE_FLUSH_SECONDS', { USAGE_FLUSH_SECONDS: '26' }],
+])('a setting that cannot be read is an internal error, and the log names it: %s', async (name, settings) => {
+  const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   const answer = await call(keys.ORG_ADMIN, 'GET /v2/api_keys/current', { env: settings });
+  const logged = log.mock.calls.flat().join('\n');
+  log.mockRestore();
+  expect(logged).toContain(name);
   expectInternal(answer);
   expectNoInternals(answer);
 });
