@@ -6,11 +6,15 @@ import { type DenialCode, type DenialStatus, describeDenial } from '../domain/ve
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import { payerOfAddress } from '../domain/verification/miss-budget.ts';
 import { concealForeign, type Verdict, verifyKey } from '../domain/verification/verify-key.ts';
+import { parseCall } from './parse-call.ts';
 
 /** A call that another Worker got, and wants to know about. */
 export interface RpcCall {
   apiKey: string;
-  /** The address that the call comes from, as that Worker knows it: a service binding carries none to be trusted. */
+  /**
+   * The address that the call comes from, as that Worker knows it: a service binding carries none to be trusted.
+   * Null, or left out: not known.
+   */
   ip: string | null;
   permissions?: PermissionName[];
   /** The organisation that the Worker serves: a key of another one is unknown there, in whatever state it is. */
@@ -26,16 +30,19 @@ export type RpcVerdict =
  * not, so that helpers have to be elsewhere.
  */
 export class ApiKeys extends WorkerEntrypoint<Env> {
-  /** Decides about a call. There is an answer for everything but what is no call at all, for which this throws. */
-  verify({ apiKey, ip, permissions = [], orgId }: RpcCall): RpcVerdict | Promise<RpcVerdict> {
-    const call = { clientIp: ip, needs: permissions };
+  /**
+   * Decides about a call.
+   * @throws TypeError when the call is not of the type that is asked for, but for its key: that one is refused.
+   */
+  verify(given: RpcCall): RpcVerdict | Promise<RpcVerdict> {
+    const { apiKey, call, orgId } = parseCall(given);
     const services = compose(this.env, this.ctx);
     const answer = (found: Verdict) => {
-      const verdict = concealForeign(found, (other) => orgId === undefined || other === orgId);
-      recordVerdict(services, verdict, ip);
+      const verdict = concealForeign(found, (other) => orgId === null || other === orgId);
+      recordVerdict(services, verdict, call.clientIp);
       return toRpcVerdict(verdict);
     };
-    const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(ip));
+    const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(call.clientIp));
     return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
 }

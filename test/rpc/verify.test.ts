@@ -53,6 +53,50 @@ test('without an address, a key that has a list is refused and one that has none
   expect(await verify({ apiKey: keys.ORG_ADMIN, ip: null })).toMatchObject({ allowed: true });
 });
 
+describe('what another Worker gives is not trusted to be of its type:', () => {
+  /** As JavaScript calls it: nothing checks what is given. */
+  const verifyAnything = (given: unknown): Promise<RpcVerdict> => Reflect.apply(verify, undefined, [given]);
+  const good = () => ({ apiKey: keys.ORG_ADMIN, ip: IP });
+
+  test('an address left out is none', async () => {
+    expect(await verifyAnything({ apiKey: await listed() })).toMatchObject({ code: 'IP_NOT_ALLOWED' });
+    expect(await verifyAnything({ apiKey: keys.ORG_ADMIN })).toMatchObject({ allowed: true });
+    expect(await verifyAnything({ apiKey: generateApiKey('lk') })).toMatchObject({ code: 'UNKNOWN_KEY' });
+  });
+
+  test.each([[{}], [{ apiKey: undefined, ip: IP }], [{ apiKey: null, ip: IP }]])('no key: %j', async (given) => {
+    expect(await verifyAnything(given)).toMatchObject({ allowed: false, code: 'MISSING_KEY', status: 401 });
+  });
+
+  test.each([7, true, [], {}])('a key that is no text is malformed: %j', async (apiKey) => {
+    expect(await verifyAnything({ apiKey, ip: IP })).toMatchObject({ code: 'MALFORMED_KEY', status: 401 });
+  });
+
+  test.each([['invented'], ['toString'], ['review_read', '']])(
+    'a permission that there is not is lacked: %j',
+    async (...permissions) => {
+      expect(await verifyAnything({ ...good(), permissions })).toMatchObject({
+        code: 'PERMISSION_DENIED',
+        status: 403,
+      });
+    },
+  );
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'lk_x'],
+    ['an address that is a number', { apiKey: 'lk_x', ip: 7 }],
+    ['permissions that are a text', { apiKey: 'lk_x', ip: IP, permissions: 'review_read' }],
+    ['permissions that are null', { apiKey: 'lk_x', ip: IP, permissions: null }],
+    ['a permission that is no text', { apiKey: 'lk_x', ip: IP, permissions: [7] }],
+    ['an organisation that is a text', { apiKey: 'lk_x', ip: IP, orgId: '1' }],
+    ['an organisation that is null', { apiKey: 'lk_x', ip: IP, orgId: null }],
+  ])('%s is a mistake of the Worker, and told so', async (_, given) => {
+    await expect(verifyAnything(given)).rejects.toThrow(/^(TypeError: )?verify/);
+  });
+});
+
 test('misses are budgeted by the address that the caller gives', async () => {
   const tries = Array.from({ length: 130 }, () => verify({ apiKey: generateApiKey('lk'), ip: '192.0.2.77' }));
   const codes = (await Promise.all(tries)).map((verdict) => (verdict.allowed ? 'VALID' : verdict.code));

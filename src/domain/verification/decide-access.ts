@@ -1,12 +1,11 @@
 import { allows } from '../addresses/allowlist.ts';
-import type { PermissionName } from '../permissions/permissions.ts';
 import type { KeyDenialCode } from './denial.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** What a call brings: where it comes from, and which permissions it needs. */
+/** What a call brings: where it comes from, and which permissions it needs; a name that there is not, no key has. */
 export interface Call {
   clientIp: string | null;
-  needs: readonly PermissionName[];
+  needs: readonly string[];
 }
 
 export type Decision = { allowed: true } | { allowed: false; code: KeyDenialCode };
@@ -39,7 +38,10 @@ export const ACCESS_RULES: readonly AccessRule[] = [
   {
     check: 'permissions',
     code: 'PERMISSION_DENIED',
-    passes: (record, call) => call.needs.every((name) => record.verified.permissions.includes(name)),
+    passes: ({ verified: { permissions } }, call) => {
+      const held: readonly string[] = permissions;
+      return call.needs.every((name) => held.includes(name));
+    },
   },
 ];
 

@@ -69,7 +69,7 @@ const EXPLANATIONS: Record<
   address: explainAddress,
 
   permissions: (record, call, _now, passed) => {
-    const inRole = permissionsOfRole(record.userRole);
+    const inRole: ReadonlySet<string> = permissionsOfRole(record.userRole);
     const needed = call.needs.map((permission) => ({
       permission,
       on_key: !record.hasRestrictedPermissions || record.permissions.includes(permission),
