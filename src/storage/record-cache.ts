@@ -1,8 +1,8 @@
-import type { VerificationRecord } from './verification-record.ts';
+import { parseVerificationRecord, type VerificationRecord } from './verification-record.ts';
 
 /** What is known of keys, by the hash of their secrets, shared by the isolates of a location and at times of the world. */
 export interface RecordCache {
-  /** The record of a secret; null when the cache has none. */
+  /** The record of a secret; null when the cache has none, or something that is none. */
   read(hash: string): Promise<VerificationRecord | null>;
   write(hash: string, record: VerificationRecord): Promise<void>;
 }
@@ -17,7 +17,7 @@ function nameOf(hash: string): string {
 
 export function openRecordCache(kv: KVNamespace): RecordCache {
   return {
-    read: async (hash) => kv.get<VerificationRecord>(nameOf(hash), 'json'),
+    read: async (hash) => parseVerificationRecord(await kv.get<unknown>(nameOf(hash), 'json')),
     write: async (hash, record) => kv.put(nameOf(hash), JSON.stringify(record), { expirationTtl: KEEP_SECONDS }),
   };
 }

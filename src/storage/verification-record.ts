@@ -1,24 +1,36 @@
+import { z } from 'zod';
+
 /**
  * What the decision about a call needs to know of a key, as it is kept in KV and memory. It holds stored permissions
  * and the user's role, never effective permissions and never a verdict: those are worked out at each call. It holds
  * neither the secret nor its sealed form.
+ *
+ * Exact, because KV also has what older and newer versions of the Worker wrote: a field that is not there, or one that
+ * nobody here knows, may be the one that a key is refused by.
  */
-export interface VerificationRecord {
+const verificationRecord = z.strictObject({
   /** The database's history, and the place in it, at which all of this was true (see the change feed). */
-  epoch: string;
-  seq: number;
-  keyId: number;
-  orgId: number;
-  userId: string;
-  userType: 'bot' | 'user';
-  userRole: 'PROVIDER' | 'ORG_ADMIN' | 'ORG_MANAGER' | 'GROUP_MANAGER' | 'BUSINESS_MANAGER' | 'PUBLISHER';
-  userDisabled: boolean;
-  label: string;
-  revoked: boolean;
+  epoch: z.string(),
+  seq: z.int().min(0),
+  keyId: z.int(),
+  orgId: z.int(),
+  userId: z.string(),
+  userType: z.enum(['bot', 'user']),
+  userRole: z.enum(['PROVIDER', 'ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER']),
+  userDisabled: z.boolean(),
+  label: z.string(),
+  revoked: z.boolean(),
   /** Unix milliseconds at which this secret, rotated out, stops working; null: it is the one in use. */
-  retiresAt: number | null;
-  expirationDate: string | null;
-  ipWhitelist: string[];
-  hasRestrictedPermissions: boolean;
-  permissions: string[];
+  retiresAt: z.number().nullable(),
+  expirationDate: z.iso.date().nullable(),
+  ipWhitelist: z.array(z.string()),
+  hasRestrictedPermissions: z.boolean(),
+  permissions: z.array(z.string()),
+});
+
+export type VerificationRecord = z.infer<typeof verificationRecord>;
+
+/** Reads a record that comes from elsewhere; null for anything that is not exactly one. It costs about 2 µs. */
+export function parseVerificationRecord(value: unknown): VerificationRecord | null {
+  return verificationRecord.safeParse(value).data ?? null;
 }

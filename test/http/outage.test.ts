@@ -64,11 +64,14 @@ test.each<[string, Partial<Env>]>([
   expectNoInternals(answer);
 });
 
-test('a stored list that cannot be read lets no one in', async () => {
+test.each([
+  ['list', `ip_whitelist = '["office"]'`],
+  ['date', "expiration_date = 'some day'"],
+])('a stored %s that cannot be read lets no one in', async (_, assignment) => {
   const { id, api_key } = await createKey(keys.ORG_ADMIN);
-  await alter(`UPDATE api_keys SET ip_whitelist = '["office"]' WHERE id = ?`, id);
+  await alter(`UPDATE api_keys SET ${assignment} WHERE id = ?`, id);
   const answer = await call(api_key, 'GET /v2/api_keys/current');
-  expectInternal(answer);
+  expectUnavailable(answer);
   expectNoInternals(answer);
 });
 

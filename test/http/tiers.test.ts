@@ -147,6 +147,53 @@ describe('KV has of a key', () => {
   });
 });
 
+describe('KV has something else of a key, which is not believed:', () => {
+  /** What is there of the person's key, which has been revoked since, changed into something else. */
+  const FOREIGN: [string, (record: Record<string, unknown>) => unknown][] = [
+    ['one that lacks whether it is revoked', ({ revoked, ...others }) => others],
+    ['one that lacks when its secret ends', ({ retiresAt, ...others }) => others],
+    ['one that lacks its list', ({ ipWhitelist, ...others }) => others],
+    ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, pausedAt: 1 })],
+    ['whether it is revoked, as a number', (record) => ({ ...record, revoked: 0 })],
+    ['whether it is revoked, as null', (record) => ({ ...record, revoked: null })],
+    ['a list that is a text', (record) => ({ ...record, ipWhitelist: '' })],
+    ['a list that means nothing', (record) => ({ ...record, ipWhitelist: ['office'] })],
+    ['a role that there is not', (record) => ({ ...record, userRole: 'OWNER' })],
+    ['an expiration that is no date', (record) => ({ ...record, expirationDate: 'some day' })],
+    ['a place in the feed that is no number', (record) => ({ ...record, seq: '999999' })],
+    ['a list of records', (record) => [record]],
+    ['null', () => null],
+    ['a text', () => 'allowed'],
+  ];
+
+  test.each(FOREIGN)('%s', async (_, change) => {
+    const entry = await entryOf(person.key);
+    if (entry === null) throw new Error('KV has no such entry');
+    const record = JSON.parse(entry.value);
+    await succeed(a.call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${person.keyId}`));
+    // As far as this location has heard, nothing has changed: the feed alone would not refuse it.
+    await env.KEY_CACHE.put(entry.name, JSON.stringify(change(record)));
+    const { asked, result } = await b.asking(() => b.current(person.key));
+    expectUnauthenticated(result, 'REVOKED');
+    expect(asked.records).toHaveLength(1);
+    // What D1 said is there in its place.
+    expect(JSON.parse((await entryOf(person.key))?.value ?? 'null')).toMatchObject({ revoked: true });
+  });
+
+  test('and what it says while D1 is away opens nothing', async () => {
+    const entry = await entryOf(person.key);
+    const { revoked, ...others } = JSON.parse(entry?.value ?? 'null');
+    await env.KEY_CACHE.put(entry?.name ?? '', JSON.stringify(others));
+    b.d1 = 'rejects';
+    expectUnavailable(await b.current(person.key));
+  });
+
+  test('what is no JSON', async () => {
+    await env.KEY_CACHE.put((await entryOf(person.key))?.name ?? '', '{');
+    expect((await b.current(person.key)).body.id).toBe(person.keyId);
+  });
+});
+
 /** What can be done to a key in one location, and what another has to answer once it knows. */
 const CHANGES: [string, change: (at: Location) => Promise<Answer>, expected: { status: number; body: object }][] = [
   [

@@ -32,13 +32,15 @@ export interface VerifiedKey {
   permissions: readonly PermissionName[];
 }
 
-/** @throws when the stored allowlist cannot be read: a list that means nothing must not let anyone in. */
+/** @throws when the stored allowlist or date cannot be read: what means nothing must not let anyone in. */
 export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
   const permissions = effectivePermissions(stored, stored.userRole);
+  const expiresAt = stored.expirationDate === null ? null : expiryMoment(stored.expirationDate);
+  if (Number.isNaN(expiresAt)) throw new Error('A stored expiration date is not a date');
   return {
     ...stored,
     allowlist: compileAllowlist(stored.ipWhitelist),
-    expiresAt: stored.expirationDate === null ? null : expiryMoment(stored.expirationDate),
+    expiresAt,
     verified: {
       id: stored.keyId,
       label: stored.label,

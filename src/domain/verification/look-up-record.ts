@@ -66,7 +66,8 @@ async function lookUpOnce(
 
   const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
-  const inKv = cached.ok ? cached.value : null;
+  // What cannot be used for what is in it is as good as not there.
+  const inKv = cached.ok && cached.value !== null ? compile(cached.value) : null;
   if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
 
   const isInSomeCache = held !== undefined || inKv !== null;
@@ -96,8 +97,10 @@ async function lookUpInD1(services: Services, hash: string, mostAge: number): Pr
     return { outcome: 'absent' };
   }
   if (!heard.isUsable(stored.value, now(), mostAge)) return 'outdated';
+  const record = compile(stored.value);
+  if (record === null) return { outcome: 'unavailable' };
   services.defer(services.cache.write(hash, stored.value));
-  return remember(services, hash, stored.value);
+  return remember(services, hash, record);
 }
 
 /** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */
@@ -108,11 +111,21 @@ export async function lookUpInPrimary(services: Services, hash: string): Promise
     return { outcome: 'unavailable' };
   }
   if (stored.value === null) return { outcome: 'absent' };
-  return { outcome: 'found', record: compileKeyRecord(stored.value) };
+  const record = compile(stored.value);
+  return record === null ? { outcome: 'unavailable' } : { outcome: 'found', record };
 }
 
-function remember(services: Services, hash: string, stored: VerificationRecord): LookUp {
-  const record = compileKeyRecord(stored);
+/** A record made ready; null when what is stored means nothing, which lets no one in. */
+function compile(stored: VerificationRecord): KeyRecord | null {
+  try {
+    return compileKeyRecord(stored);
+  } catch (error) {
+    logFailure('what is stored of a key cannot be used', error, { key_id: stored.keyId });
+    return null;
+  }
+}
+
+function remember(services: Services, hash: string, record: KeyRecord): LookUp {
   services.memory.records.set(hash, record);
   services.memory.absences.delete(hash);
   return { outcome: 'found', record };
