@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectUnavailable } from '../support/expect-error.ts';
 import { countRows, readRows } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -47,17 +46,15 @@ test('the first main integration keys of an organisation, made at once, share on
   ]);
 });
 
-test('twenty changes of one key at once apply one after the other, or not at all', async () => {
+test('fifty changes of one key at once apply one after the other, each of them', async () => {
   const { id } = await createKey(keys.ORG_ADMIN, { label: 'change none' });
   const before = await countRows();
-  const answers = await times(20, (n) =>
+  const applied = await times(50, (n) =>
     call(keys.ORG_ADMIN, `PUT /v2/api_keys/${id}`, {
       body: { label: `change ${n}`, ip_whitelist: [`192.0.2.${n}`] },
     }),
   );
-  const applied = answers.filter(({ status }) => status === 200);
-  expect(applied.length).toBeGreaterThan(0);
-  for (const answer of answers.filter(({ status }) => status !== 200)) expectUnavailable(answer);
+  expect(applied.map(({ status }) => status)).toEqual(Array(50).fill(200));
 
   // Each answer shows the key as that change left it, and each change has one event.
   for (const { body } of applied) expect(body.ip_whitelist).toEqual([body.label.replace('change ', '192.0.2.')]);
@@ -112,7 +109,7 @@ test('a key that is revoked while it is changed ends up revoked', async () => {
       : call(keys.ORG_ADMIN, `PUT /v2/api_keys/${id}`, { body: { label: `change ${n}` } }),
   );
   expect(answers[5]?.status).toBe(200);
-  expect(answers.filter(({ status }) => ![200, 400, 503].includes(status))).toEqual([]);
+  expect(answers.filter(({ status }) => ![200, 400].includes(status))).toEqual([]);
   expect((await readKey(keys.ORG_ADMIN, id)).status).toBe('disabled');
   expect((await call(api_key, 'GET /v2/api_keys/current')).body.code).toBe('REVOKED');
   const revocation = (await eventsOf(id, 'api_key.revoked')).at(0);

@@ -92,6 +92,18 @@ describe('an ORG_ADMIN beside a PROVIDER, in the deployment’s own organisation
     }
   });
 
+  test('does not revoke keys of the PROVIDER, the only one of the deployment included', async () => {
+    for (const id of [provider.keyId, (await readCurrent(keys.PROVIDER)).id]) {
+      for (const key of [admin.key, mainKey]) {
+        await expectRefused(key, { route: `POST /v2/api_keys/revoke/${id}` }, /PROVIDER only/);
+      }
+    }
+    // A PROVIDER does, and an ORG_ADMIN revokes the keys of everyone else.
+    const ofColleague = await createKey(keys.PROVIDER, { user_id: colleague.id });
+    expect((await make(admin.key, { route: `POST /v2/api_keys/revoke/${ofColleague.id}` })).status).toBe(200);
+    expect((await make(keys.PROVIDER, { route: `POST /v2/api_keys/revoke/${provider.keyId}` })).status).toBe(200);
+  });
+
   test('makes keys for colleagues and for other ORG_ADMINs, and changes them', async () => {
     const another = await createPerson(keys.PROVIDER, 'ORG_ADMIN');
     for (const tried of [

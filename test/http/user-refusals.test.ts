@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { eventsOf } from '../support/events.ts';
 import {
   expectForbidden,
   expectInvalid,
@@ -9,7 +10,7 @@ import {
   expectTooLarge,
   expectUnsupported,
 } from '../support/expect-error.ts';
-import { createOrganisation, createUser, newUser } from '../support/people.ts';
+import { createOrganisation, createPerson, createUser, freshEmail, newUser } from '../support/people.ts';
 import { writingNothing } from '../support/stored.ts';
 
 /*
@@ -116,4 +117,22 @@ describe('of several things that are wrong, what is told is', () => {
     const twin = newUser({ email: 'émail@test.example' });
     expectInvalid(await call(keys.ORG_ADMIN, 'POST /v2/user', { body: twin }), ['email']);
   });
+});
+
+describe('who may not give a role', () => {
+  test.each(['PROVIDER', 'ORG_ADMIN'])(
+    'does not find out by %s whether an email is taken, and is on record',
+    async (role) => {
+      const taken = await createPerson(keys.PROVIDER, 'PUBLISHER', await createOrganisation(keys.PROVIDER));
+      const tell = async (email: string) => {
+        const { result, events } = await eventsOf(keys.PROVIDER, () =>
+          call(keys.ORG_MANAGER, 'POST /v2/user', { body: newUser({ role, email }) }),
+        );
+        const { request_id, ...body } = result.body;
+        return { status: result.status, body, actions: events.map(({ action }) => action) };
+      };
+      expect(await tell(taken.email)).toEqual(await tell(freshEmail()));
+      expect(await tell(taken.email)).toMatchObject({ status: 403, actions: ['user.create_refused'] });
+    },
+  );
 });
