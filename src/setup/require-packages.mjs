@@ -1,0 +1,34 @@
+import { existsSync, readdirSync } from 'node:fs';
+
+/*
+ * Run before every command of this repository. It says in a sentence what is missing, where the command itself would
+ * fail with a stack trace. Plain JavaScript, because the Node that meets it may be too old for TypeScript.
+ */
+
+const NEEDED_NODE = 24;
+
+/** What is missing, and what to do about it; null when all is there. */
+function findProblem() {
+  if (!isInstalled('wrangler', '')) return 'The packages are not installed. Run `npm ci`.';
+  const [major] = process.versions.node.split('.');
+  if (Number(major) < NEEDED_NODE) {
+    return `This needs Node ${NEEDED_NODE}, and runs on ${process.version}. \`npm ci\` brings Node ${NEEDED_NODE} as an optional package, and npm scripts run on it.
+It is not there: run \`npm ci --include=optional\`, and start this by its npm script. On a platform that has no such package, install Node ${NEEDED_NODE}.`;
+  }
+  if (!isInstalled('@cloudflare', 'workerd-') || !isInstalled('@esbuild', '')) {
+    return 'The programs that belong to this platform (workerd, esbuild) are not installed. Run `npm ci --include=optional`.';
+  }
+  return null;
+}
+
+/** Whether something whose name begins so lies in this folder of packages. */
+function isInstalled(folder, prefix) {
+  const packages = new URL(`../../node_modules/${folder}`, import.meta.url);
+  return existsSync(packages) && readdirSync(packages).some((name) => name.startsWith(prefix));
+}
+
+const problem = findProblem();
+if (problem !== null) {
+  console.error(`Latchkey: ${problem}`);
+  process.exit(1);
+}
