@@ -6,3 +6,12 @@
 export function foldText(text: string): string {
   return text.normalize('NFC').toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
+
+/**
+ * The same for what must not only look like another: also letters that are forms of another one (`ﬁ` and `fi`, full width
+ * and half) are one text. Twice, because a folded letter may have such a form.
+ */
+export function foldCompatible(text: string): string {
+  const once = foldText(text.normalize('NFKC'));
+  return foldText(once.normalize('NFKC')).normalize('NFKC');
+}

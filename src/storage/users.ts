@@ -102,7 +102,8 @@ export interface ChangedUser {
   firstName: string;
   lastName: string;
   email: string;
-  emailFolded: string;
+  /** Undefined: the email stays, and with it what it was folded to when it was written. */
+  emailFolded: string | undefined;
   searchFolded: string;
   role: UserRow['role'];
   disabled: boolean;
@@ -121,12 +122,14 @@ export function updateUser(db: Database, user: UserRow, changed: ChangedUser): S
       and(
         isUnchanged(user),
         staysInOffice ? undefined : isDispensable(db, user),
-        notExists(
-          db
-            .select({ id: peer.id })
-            .from(peer)
-            .where(and(eq(peer.emailFolded, changed.emailFolded), ne(peer.id, user.id))),
-        ),
+        changed.emailFolded === undefined
+          ? undefined
+          : notExists(
+              db
+                .select({ id: peer.id })
+                .from(peer)
+                .where(and(eq(peer.emailFolded, changed.emailFolded), ne(peer.id, user.id))),
+            ),
       ),
     );
 }

@@ -4,6 +4,7 @@ import addresses from '../domain/addresses/allowlist-cases.json';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid } from '../support/expect-error.ts';
+import { NO_LINE, NO_TEXT, STILL_TEXT } from '../support/no-text.ts';
 import { writingNothing } from '../support/stored.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -32,7 +33,7 @@ const LABELS: Case[] = [
   ['a label of spaces beyond ASCII', { label: '\u00a0\u2003\u3000' }, ['label']],
   ['a label of 101 characters', { label: 'a'.repeat(101) }, ['label']],
   ['a label of 101 emoji', { label: '🗝'.repeat(101) }, ['label']],
-  ['a NUL in a label', { label: 'a\0b' }, ['label']],
+  ...NO_LINE.map(([what, text]): Case => [`${what} in a label`, { label: text }, ['label']]),
   ['a label of NUL', { label: '\0' }, ['label']],
   ['the first half of a pair in a label', { label: 'a\ud83db' }, ['label']],
   ['the second half of a pair in a label', { label: 'a\udddd' }, ['label']],
@@ -43,7 +44,7 @@ const DESCRIPTIONS: Case[] = [
   ['a description that is a number', { description: 5 }, ['description']],
   ['a description of 501 characters', { description: 'a'.repeat(501) }, ['description']],
   ['a description of 501 emoji', { description: '🗝'.repeat(501) }, ['description']],
-  ['a NUL in a description', { description: 'a\0' }, ['description']],
+  ...NO_TEXT.map(([what, text]): Case => [`${what} in a description`, { description: text }, ['description']]),
   ['half a pair in a description', { description: '\ud83d' }, ['description']],
 ];
 
@@ -84,6 +85,7 @@ const NETWORKS: Case[] = [
   ['a list that is a text', { ip_whitelist: '10.0.0.1' }, ['ip_whitelist']],
   ['a list that is null', { ip_whitelist: null }, ['ip_whitelist']],
   ['a list that is an object', { ip_whitelist: { 0: '10.0.0.1' } }, ['ip_whitelist']],
+  ['a thousand permissions', { ...RESTRICTED, permissions: Array(1000).fill('review_read') }, ['permissions']],
   ['101 entries', { ip_whitelist: Array(101).fill('10.0.0.1') }, ['ip_whitelist']],
   ['an entry that is a number', { ip_whitelist: [167772161] }, ['ip_whitelist.0']],
   ['an entry that is null', { ip_whitelist: ['10.0.0.1', null] }, ['ip_whitelist.1']],
@@ -317,6 +319,18 @@ describe('several wrong fields are named in one answer', () => {
       colour: 1,
     };
     await expectRefused(putRoute, body, ['label', 'ip_whitelist.0', 'permissions.0', 'colour']);
+  });
+});
+
+describe('what comes near to what is refused is kept as it is', () => {
+  const LINES: typeof STILL_TEXT = [['lines and tabs', 'one\n\ttwo\n\nthree']];
+
+  test.each([...STILL_TEXT, ...LINES])('in a description: %s', async (_, text) => {
+    expect((await createKey(keys.ORG_ADMIN, { description: text })).description).toBe(text);
+  });
+
+  test.each(STILL_TEXT)('in a label: %s', async (_, text) => {
+    expect((await createKey(keys.ORG_ADMIN, { label: text })).label).toBe(text);
   });
 });
 

@@ -3,6 +3,7 @@ import { call, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
+import { NO_LINE } from '../support/no-text.ts';
 import { createOrganisation } from '../support/people.ts';
 import { readRows, writingNothing } from '../support/stored.ts';
 
@@ -55,8 +56,8 @@ describe('creating', () => {
     ['a name of spaces', { name: ' \t' }, ['name']],
     ['a number for a name', { name: 1 }, ['name']],
     ['null for a name', { name: null }, ['name']],
-    ['a name with NUL', { name: 'a\0b' }, ['name']],
-    ['a name with half a letter', '{"name":"\\ud800"}', ['name']],
+    ...NO_LINE.map(([what, text]): [string, unknown, string[]] => [`a name with ${what}`, { name: text }, ['name']]),
+    ['a name with half a letter, escaped', '{"name":"\\ud800"}', ['name']],
     ['a field that no one knows', { name: 'An organisation', is_deployment: true }, ['is_deployment']],
     ['several wrong fields', { name: '', id: 1 }, ['name', 'id']],
     ['malformed JSON', '{"name":', ['body']],

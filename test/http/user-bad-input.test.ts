@@ -2,8 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, call, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
-import { createOrganisation, createUser, newUser } from '../support/people.ts';
-import { writingNothing } from '../support/stored.ts';
+import { NO_LINE, STILL_TEXT } from '../support/no-text.ts';
+import { createOrganisation, createUser, newUser, readUser } from '../support/people.ts';
+import { alter, writingNothing } from '../support/stored.ts';
 
 let keys: RoleKeys;
 let ownId: string;
@@ -14,6 +15,36 @@ beforeAll(async () => {
   userId = await createUser(keys.ORG_ADMIN, { email: 'Émail@test.example' });
 });
 
+/** What shows nothing. */
+const INVISIBLE: [string, string][] = [
+  ['a zero-width space', '\u200b'],
+  ['a zero-width joiner', '\u200d'],
+  ['a zero-width non-joiner', '\u200c'],
+  ['a word joiner', '\u2060'],
+  ['a byte order mark', '\ufeff'],
+  ['a soft hyphen', '\u00ad'],
+  ['a grapheme joiner', '\u034f'],
+  ['a mark of direction', '\u200e'],
+  ['an Arabic mark of direction', '\u061c'],
+  ['a variation selector', '\ufe0f'],
+  ['a tag', '\u{e0041}'],
+  ['a Hangul filler', '\u3164'],
+  ['a blank of Braille', '\u2800'],
+];
+
+/** Names that read as the one that main integrations have. */
+const LIKE_THE_BOT: [string, string][] = [
+  ['Main', 'integration'],
+  ['MAIN', 'INTEGRATION'],
+  ['Main integration', '.'],
+  ['Main integration', 'Team'],
+  ['-', 'Main integration'],
+  ['Ｍａｉｎ', 'ｉｎｔｅｇｒａｔｉｏｎ'],
+  ['Main', 'inte\u00adgration'],
+  ['Ma', 'in  integration'],
+  ['𝐌𝐚𝐢𝐧', 'Integration'],
+];
+
 /** Fields that are wrong both for someone new and for someone who exists. */
 const WRONG_FIELDS: [string, Record<string, unknown>, string[]][] = [
   ['an empty email', { email: '' }, ['email']],
@@ -23,13 +54,31 @@ const WRONG_FIELDS: [string, Record<string, unknown>, string[]][] = [
   ['an email with nothing after @', { email: 'user@' }, ['email']],
   ['an email with a space', { email: 'us er@test.example' }, ['email']],
   ['an email with a line break', { email: 'user@test.example\nx@test.example' }, ['email']],
-  ['an email with NUL', { email: 'us\0er@test.example' }, ['email']],
+  ...NO_LINE.map(([what, text]): [string, Record<string, unknown>, string[]] => [
+    `an email with ${what}`,
+    { email: `${text}@test.example` },
+    ['email'],
+  ]),
+  ...INVISIBLE.map(([what, letter]): [string, Record<string, unknown>, string[]] => [
+    `an email with ${what}`,
+    { email: `us${letter}er@test.example` },
+    ['email'],
+  ]),
+  ['an email with a second @ of full width', { email: 'us＠er@test.example' }, ['email']],
+  ['an email with a space of full width', { email: 'us\u3000er@test.example' }, ['email']],
   ['a number for an email', { email: 1 }, ['email']],
   ['null for an email', { email: null }, ['email']],
   ['an empty first name', { first_name: '' }, ['first_name']],
   ['a first name of spaces', { first_name: ' \u3000\t' }, ['first_name']],
-  ['a first name with NUL', { first_name: 'a\0b' }, ['first_name']],
-  ['a first name with half a letter', { first_name: 'a\ud800' }, ['first_name']],
+  ...NO_LINE.flatMap(([what, text]): [string, Record<string, unknown>, string[]][] => [
+    [`a first name with ${what}`, { first_name: text }, ['first_name']],
+    [`a last name with ${what}`, { last_name: text }, ['last_name']],
+  ]),
+  ...LIKE_THE_BOT.map(([first_name, last_name]): [string, Record<string, unknown>, string[]] => [
+    `the name of main integrations as ${JSON.stringify([first_name, last_name])}`,
+    { first_name, last_name },
+    ['last_name'],
+  ]),
   ['a list for a first name', { first_name: ['First'] }, ['first_name']],
   ['null for a first name', { first_name: null }, ['first_name']],
   ['an empty last name', { last_name: '' }, ['last_name']],
@@ -89,6 +138,40 @@ describe('changing a user is refused for', () => {
   });
 });
 
+test.each(['ﬁ@x.example', 'ﬁ@X.EXAMPLE', 'FI@x.example'])('fi@x.example and %s are one email', async (email) => {
+  const id = await createUser(keys.ORG_ADMIN, { email: 'fi@x.example' });
+  expectInvalid(await call(keys.ORG_ADMIN, 'POST /v2/user', { body: newUser({ email }) }), ['email']);
+  const found = await call(keys.ORG_ADMIN, `GET /v2/user/search?email=${encodeURIComponent(email)}`);
+  expect(found.body.users).toEqual([expect.objectContaining({ id, email: 'fi@x.example' })]);
+  await call(keys.ORG_ADMIN, `DELETE /v2/user/${id}`);
+});
+
+test.each(STILL_TEXT)('a name may hold %s', async (_, text) => {
+  const id = await createUser(keys.ORG_ADMIN, { first_name: text, last_name: 'Last' });
+  expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ first_name: text });
+});
+
+test.each([
+  ['Main', 'Street'],
+  ['Integration', 'Main'],
+  ['Main', 'Integrations'],
+])('someone may be called %s %s', async (first_name, last_name) => {
+  await createUser(keys.ORG_ADMIN, { first_name, last_name });
+});
+
+test('a name or email from before these rules keeps no one from disabling its user', async () => {
+  const [id, twin] = [await createUser(keys.ORG_ADMIN), await createUser(keys.ORG_ADMIN, { email: 'ffi@x.example' })];
+  await alter(
+    "UPDATE users SET first_name = 'Main', last_name = 'integration', email = 'ﬃ@x.example', email_folded = 'ﬃ@x.example' WHERE id = ?",
+    id,
+  );
+  const same = { first_name: 'Main', last_name: 'integration', email: 'ﬃ@x.example' };
+  expect((await call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: { ...same, disabled: true } })).status).toBe(200);
+  expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ ...same, disabled: true });
+  expect(await readUser(keys.ORG_ADMIN, twin)).toMatchObject({ email: 'ffi@x.example' });
+  expectInvalid(await call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: { email: 'ﬀi@x.example' } }), ['email']);
+});
+
 describe('an email that exists is refused', () => {
   const TWINS: [string, string][] = [
     ['as it is', 'Émail@test.example'],
@@ -96,6 +179,9 @@ describe('an email that exists is refused', () => {
     ['with é for É', 'émail@test.example'],
     ['with É in two code points', 'E\u0301mail@test.example'],
     ['with space around it', ' émail@test.example '],
+    ['in letters of full width', 'éｍａｉｌ@test.example'],
+    ['in mathematical letters', 'é𝐦𝐚𝐢𝐥@test.example'],
+    ['with a full-width stop', 'émail@test．example'],
   ];
 
   test.each(TWINS)('on creating, %s', async (_, email) => {

@@ -17,6 +17,9 @@ const HINT_LENGTH = 4;
 
 const ANY_KEY = new RegExp(`[a-z][a-z0-9]{1,15}_[0-9A-Za-z]{${RANDOM_LENGTH + CHECKSUM_LENGTH}}(?![0-9A-Za-z])`);
 
+/** What a key may begin in, and what follows; the digits are looked at only, so that no key hides behind another match. */
+const KEY_PARTS = new RegExp(`([a-z0-9]{2,16})_(?=([0-9A-Za-z]{${RANDOM_LENGTH + CHECKSUM_LENGTH}}))`, 'g');
+
 /** Makes a new key. `prefix`: 2 to 16 characters, `[a-z][a-z0-9]*`. */
 export function generateApiKey(prefix: string): string {
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
@@ -44,6 +47,21 @@ export function isWellFormedApiKey(text: string, prefix: string): boolean {
 /** Whether a text holds something with the shape of a key, of any prefix: such a text must not be in a URL. */
 export function containsApiKey(text: string): boolean {
   return ANY_KEY.test(text);
+}
+
+/**
+ * Whether a text holds a key, checksum included, of whatever prefix: keys that were made under another one are secrets
+ * too. Unlike `containsApiKey` it takes no other text for a key, so it may decide about what is kept.
+ */
+export function containsWellFormedApiKey(text: string): boolean {
+  for (const [, before = '', digits = ''] of text.matchAll(KEY_PARTS)) {
+    // The prefix begins somewhere in what stands before the underscore: `asklk_…` holds the key `lk_…`.
+    for (let start = 0; start < before.length - 1; start++) {
+      const body = `${before.slice(start)}_${digits.slice(0, RANDOM_LENGTH)}`;
+      if (digits.endsWith(checksum(body))) return true;
+    }
+  }
+  return false;
 }
 
 /**

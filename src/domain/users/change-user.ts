@@ -12,7 +12,7 @@ import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
 import { findUserById } from './find-user.ts';
-import { describeLastInOffice, findWrongUserFields, foldedUserFields } from './user-rules.ts';
+import { describeLastInOffice, findWrongUserFields, refoldedUserFields } from './user-rules.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface UserPatch {
@@ -78,7 +78,7 @@ async function tryChange(
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
 
-  const wrong = await findWrongUserFields(services, caller, organisation, after, user.id);
+  const wrong = await findWrongUserFields(services, caller, organisation, after, user);
   const leaves = holdsOffice(user) && (after.disabled || after.role !== user.role);
   if (leaves && !(await hasPeer(services.db, user))) {
     wrong[after.disabled ? 'disabled' : 'role'] ??= describeLastInOffice(user.role);
@@ -117,7 +117,7 @@ async function commit(
   const now = services.now();
   const actor = actorOf(caller, { userIds: [user.id] });
   const changed = await commitUserChange(services, {
-    rows: [updateUser(db, user, { ...after, ...foldedUserFields(after) })],
+    rows: [updateUser(db, user, { ...after, ...refoldedUserFields(user, after) })],
     // Who made a key for this user knows its secret, and must not get more by it than it could have given.
     after: isRaise(user.role, after.role)
       ? revokeKeysOfPromoted(db, { userId: user.id, makers: rolesThatMayGive(after.role), actor, now })

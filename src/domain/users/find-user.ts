@@ -6,6 +6,7 @@ import { foldText } from '../fold-text.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import type { Services } from '../services.ts';
 import { isUserId } from './user-id.ts';
+import { foldEmail } from './user-rules.ts';
 
 /** The caller's own user, a bot included; null when it was deleted since its key was verified. */
 export function findUserOf(services: Services, caller: Caller): Promise<UserRow | null> {
@@ -41,7 +42,7 @@ export async function listUsers(
   const filter = {
     orgId: organisation.id,
     searchFolded: request.query === undefined ? undefined : foldText(request.query),
-    emailFolded: request.email === undefined ? undefined : foldText(request.email),
+    emailFolded: request.email === undefined ? undefined : foldEmail(request.email),
   };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
   return services.readList(services.heard.lookupBookmark, (db) => readUsers(db, filter, page));

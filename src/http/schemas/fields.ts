@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
+import { findTextProblem } from '../../domain/text-rules.ts';
 
 /*
  * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.
@@ -10,13 +11,36 @@ const SEARCH_LENGTH = 300;
 const MOST_PER_PAGE = 100;
 const USUAL_PER_PAGE = 30;
 
-/** Text of at most so many code points, trimmed. NUL and lone surrogates are no text that SQLite could give back. */
+/** Text of one line, of at most so many code points, trimmed. */
 export function text(longest: number) {
+  return limitedText(longest, false);
+}
+
+/** The same of any number of lines. */
+export function textOfLines(longest: number) {
+  return limitedText(longest, true);
+}
+
+function limitedText(longest: number, mayHaveLines: boolean) {
   return z
     .string()
     .trim()
-    .refine((value) => value.isWellFormed() && !value.includes('\0'), 'Must not contain NUL or lone surrogates.')
-    .refine((value) => [...value].length <= longest, `Must have at most ${longest} characters.`);
+    .refine((value) => [...value].length <= longest, {
+      error: `Must have at most ${longest} characters.`,
+      abort: true,
+    })
+    .superRefine((value, { addIssue }) => {
+      const problem = findTextProblem(value, mayHaveLines);
+      if (problem !== null) addIssue({ code: 'custom', message: problem });
+    });
+}
+
+/** A list of at most so many entries. Of a longer one only that is said: naming each entry would take megabytes. */
+export function list<Item extends z.ZodType>(item: Item, most: number) {
+  return z
+    .array(z.unknown())
+    .refine((entries) => entries.length <= most, { error: `Must have at most ${most} entries.`, abort: true })
+    .pipe(z.array(item));
 }
 
 export function nonEmptyText(longest: number) {
@@ -49,9 +73,14 @@ export const paging = {
 };
 
 /** Text to look for, in a query; empty looks for nothing. */
-export const searchText = text(SEARCH_LENGTH)
-  // A URL is logged on its way, here and elsewhere.
-  .refine((value) => !containsApiKey(value), 'A key must not be in a URL. Use POST /v2/api_keys/find.')
+export const searchText = z
+  .string()
+  // A URL is logged on its way, here and elsewhere, so what only looks like a key is too much in one.
+  .refine((value) => !containsApiKey(value), {
+    error: 'A key must not be in a URL. Use POST /v2/api_keys/find.',
+    abort: true,
+  })
+  .pipe(text(SEARCH_LENGTH))
   .transform((value) => (value === '' ? undefined : value))
   .optional();
 

@@ -3,13 +3,24 @@ import { parseNetwork } from '../../domain/addresses/allowlist.ts';
 import type { Caller } from '../../domain/authority/caller.ts';
 import { findOwnerConflicts } from '../../domain/keys/create-key.ts';
 import { mayExpireOn } from '../../domain/keys/expiration.ts';
-import { dependencyOf, isPermissionName } from '../../domain/permissions/permissions.ts';
+import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import { USER_TYPES } from '../../domain/permissions/roles.ts';
 import { isUserId } from '../../domain/users/user-id.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
 import { parseMoment } from '../objects/timestamps.ts';
-import { dropFields, flag, nonEmptyText, paging, rowId, searchText, text, wholeNumber } from './fields.ts';
+import {
+  dropFields,
+  flag,
+  list,
+  nonEmptyText,
+  paging,
+  rowId,
+  searchText,
+  text,
+  textOfLines,
+  wholeNumber,
+} from './fields.ts';
 
 /*
  * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
@@ -41,17 +52,20 @@ function expirationDate(now: number, present: string | null) {
     .nullable();
 }
 
-function keyFields(now: number, present: string | null) {
+/** `present`: the key as it is, null for a new one. */
+function keyFields(now: number, present: KeyRow | null) {
   return {
-    description: text(DESCRIPTION_LENGTH).nullable().optional(),
-    expiration_date: expirationDate(now, present).optional(),
-    ip_whitelist: z
-      .array(networkEntry)
-      .max(ALLOWLIST_LENGTH, `Must have at most ${ALLOWLIST_LENGTH} entries.`)
-      .optional(),
+    description: textOfLines(DESCRIPTION_LENGTH).nullable().optional(),
+    expiration_date: expirationDate(now, present?.expirationDate ?? null).optional(),
+    ip_whitelist: list(networkEntry, ALLOWLIST_LENGTH).optional(),
     has_restricted_permissions: z.boolean().optional(),
-    permissions: z.array(z.string()).optional(),
+    permissions: list(z.string(), mostPermissions(present?.permissions)).optional(),
   };
+}
+
+/** Each that there is and each that is stored, once. */
+function mostPermissions(stored: readonly string[] = []): number {
+  return PERMISSION_NAMES.length + stored.length;
 }
 
 /**
@@ -70,7 +84,7 @@ function checkRestriction(stored: readonly string[] = []) {
     if (permissions === undefined && restricted !== undefined) {
       add(['permissions'], 'Required when has_restricted_permissions is given.');
     }
-    if (restricted === false || !Array.isArray(permissions)) return;
+    if (restricted === false || !Array.isArray(permissions) || permissions.length > mostPermissions(stored)) return;
     const names: unknown[] = permissions;
     names.forEach((name, index) => {
       if (typeof name !== 'string') return;
@@ -144,7 +158,7 @@ export function keyPatchBody(now: number, present: KeyRow) {
     .preprocess(
       dropFields(READ_ONLY_KEY_FIELDS),
       z
-        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present.expirationDate) })
+        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present) })
         .superRefine(checkRestriction(present.permissions), ALSO_WHEN_FIELDS_ARE_WRONG),
     )
     .transform((body) => ({
@@ -170,8 +184,10 @@ export const rotateKeyBody = z
   })
   .transform((body) => body.overlap_seconds);
 
-const neededPermissions = z
-  .array(z.string().refine(isPermissionName, 'There is no such permission. GET /v2/permissions lists them.'))
+const neededPermissions = list(
+  z.string().refine(isPermissionName, 'There is no such permission. GET /v2/permissions lists them.'),
+  PERMISSION_NAMES.length,
+)
   .default([])
   .transform((names) => names.filter(isPermissionName));
 

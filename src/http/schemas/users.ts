@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ROLES } from '../../domain/permissions/roles.ts';
+import { findEmailProblem } from '../../domain/users/user-rules.ts';
 import { READ_ONLY_USER_FIELDS } from '../objects/user-object.ts';
 import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts';
 
@@ -11,11 +12,10 @@ const NAME_LENGTH = 100;
 /** The longest address that mail can be sent to (RFC 5321, as RFC 3696's erratum 1690 counts it). */
 const EMAIL_LENGTH = 254;
 
-const email = nonEmptyText(EMAIL_LENGTH).refine(
-  // Something before and after one @, and no white space: beyond that, only a message that arrives tells.
-  (value) => /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/.test(value),
-  'Must be an email address.',
-);
+const email = nonEmptyText(EMAIL_LENGTH).superRefine((value, { addIssue }) => {
+  const problem = findEmailProblem(value);
+  if (problem !== null) addIssue({ code: 'custom', message: problem });
+});
 
 /** Body of `POST /user`. */
 export const newUserBody = z
