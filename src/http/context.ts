@@ -1,10 +1,10 @@
 import type { Context } from 'hono';
 import type { Caller } from '../domain/authority/caller.ts';
 import type { Services } from '../domain/services.ts';
-import type { DenialCode } from '../domain/verification/denial.ts';
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import type { KeyRow } from '../storage/keys.ts';
 import type { UserRow } from '../storage/users.ts';
+import type { DenialCode } from '../wire/denial.ts';
 
 /** What the middleware puts in the context of a request, for those after it. */
 export interface HttpEnv {

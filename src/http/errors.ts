@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
-import { describeDenial } from '../domain/verification/denial.ts';
+import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { HttpContext } from './context.ts';
 

@@ -1,16 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { check, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { ROLES, USER_TYPES } from '../wire/roles.ts';
 
 /*
  * The D1 database. Moments are unix milliseconds (UTC); `*_folded` columns hold text as `foldText` folds it, because
  * SQLite folds ASCII only. Foreign keys never cascade: D1 enforces them, and a later migration that rebuilds a parent
  * table would otherwise delete its children. What has to go is deleted by the code, in order.
  */
-
-/** Spelled out here because storage depends on nothing above it; the compiler holds it against `domain/permissions/roles.ts`. */
-const ROLE_NAMES = ['PROVIDER', 'ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
-
-const USER_TYPE_NAMES = ['bot', 'user'] as const;
 
 export const organisations = sqliteTable(
   'organisations',
@@ -35,8 +31,8 @@ export const users = sqliteTable(
       .notNull()
       .references(() => organisations.id),
     /** `bot`: the one user that an organisation's main integration keys are linked to. */
-    type: text('type', { enum: USER_TYPE_NAMES }).notNull(),
-    role: text('role', { enum: ROLE_NAMES }).notNull(),
+    type: text('type', { enum: USER_TYPES }).notNull(),
+    role: text('role', { enum: ROLES }).notNull(),
     /** Names and email are null for a bot. */
     firstName: text('first_name'),
     lastName: text('last_name'),
@@ -73,7 +69,7 @@ export const apiKeys = sqliteTable(
       .notNull()
       .references(() => users.id),
     /** The type of the key's user, which never changes: repeated here so that lists by type stay in this table. */
-    userType: text('user_type', { enum: USER_TYPE_NAMES }).notNull(),
+    userType: text('user_type', { enum: USER_TYPES }).notNull(),
     label: text('label').notNull(),
     labelFolded: text('label_folded').notNull(),
     description: text('description'),

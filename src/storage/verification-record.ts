@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROLES, USER_TYPES } from '../wire/roles.ts';
 
 /**
  * What the decision about a call needs to know of a key, as it is kept in KV and memory. It holds stored permissions
@@ -15,8 +16,8 @@ const verificationRecord = z.strictObject({
   keyId: z.int(),
   orgId: z.int(),
   userId: z.string(),
-  userType: z.enum(['bot', 'user']),
-  userRole: z.enum(['PROVIDER', 'ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER']),
+  userType: z.enum(USER_TYPES),
+  userRole: z.enum(ROLES),
   userDisabled: z.boolean(),
   label: z.string(),
   revoked: z.boolean(),

@@ -1,4 +1,4 @@
-import type { DenialStatus } from '../domain/verification/denial.ts';
+import type { DenialStatus } from './denial.ts';
 
 /** An error of the contract, but for its `request_id`. */
 export interface ErrorAnswer<Status extends number = number> {

@@ -6,8 +6,9 @@ import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
 import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
 import { verifyKey } from '../../src/domain/verification/verify-key.ts';
-import { ApiKeys, type RpcCall } from '../../src/rpc/api-keys.ts';
+import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
+import type { RpcCall } from '../../src/wire/rpc.ts';
 import latchkey from '../../src/worker.ts';
 import { countIo, type Io } from './counted-io.ts';
 

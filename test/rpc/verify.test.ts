@@ -1,7 +1,8 @@
 import { exports } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { ApiKeys, type RpcVerdict } from '../../src/rpc/api-keys.ts';
+import { ApiKeys } from '../../src/rpc/api-keys.ts';
+import type { RpcVerdict } from '../../src/wire/rpc.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 

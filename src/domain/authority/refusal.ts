@@ -1,6 +1,6 @@
+import type { DenialCode } from '../../wire/denial.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
-import type { DenialCode } from '../verification/denial.ts';
 
 /*
  * Why an act of the domain was not done, as values: what a caller can do something about. Surprises are thrown.

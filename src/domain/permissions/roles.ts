@@ -1,19 +1,6 @@
-/** The roles of users, from the widest to the narrowest. */
-export const ROLES = [
-  'PROVIDER',
-  'ORG_ADMIN',
-  'ORG_MANAGER',
-  'GROUP_MANAGER',
-  'BUSINESS_MANAGER',
-  'PUBLISHER',
-] as const;
+import { ROLES, type Role, USER_TYPES, type UserType } from '../../wire/roles.ts';
 
-export type Role = (typeof ROLES)[number];
-
-/** `bot`: the user of an organisation's main integration keys; `user`: a person. */
-export const USER_TYPES = ['bot', 'user'] as const;
-
-export type UserType = (typeof USER_TYPES)[number];
+export { ROLES, type Role, USER_TYPES, type UserType };
 
 /** Main integration keys belong to administrators, so their user is one. */
 export const BOT_ROLE: Role = 'ORG_ADMIN';

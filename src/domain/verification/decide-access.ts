@@ -1,5 +1,5 @@
+import type { KeyDenialCode } from '../../wire/denial.ts';
 import { allows } from '../addresses/allowlist.ts';
-import type { KeyDenialCode } from './denial.ts';
 import type { KeyRecord } from './key-record.ts';
 
 /** What a call brings: where it comes from, and which permissions it needs; a name that there is not, no key has. */

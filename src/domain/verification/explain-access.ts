@@ -1,7 +1,7 @@
+import type { KeyDenialCode } from '../../wire/denial.ts';
 import { findCoveringEntry, parseAddress } from '../addresses/allowlist.ts';
 import { permissionsOfRole } from '../permissions/permissions.ts';
 import { ACCESS_RULES, type Call, type Decision, decideAccess } from './decide-access.ts';
-import type { KeyDenialCode } from './denial.ts';
 import type { KeyRecord } from './key-record.ts';
 
 /** How one check of a call went: what it compared, and what would make it pass. */

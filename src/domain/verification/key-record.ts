@@ -1,4 +1,5 @@
 import type { VerificationRecord } from '../../storage/verification-record.ts';
+import type { VerifiedKey as WireKey } from '../../wire/rpc.ts';
 import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
 import type { Reach } from '../authority/reach.ts';
 import { expiryMoment } from '../keys/expiration.ts';
@@ -18,19 +19,8 @@ export interface KeyRecord extends VerificationRecord {
   reach: Reach;
 }
 
-/** A key that was allowed a call, and what it may do. */
-export interface VerifiedKey {
-  id: number;
-  label: string;
-  orgId: number;
-  userId: string;
-  userRole: Role;
-  userType: UserType;
-  expirationDate: string | null;
-  ipWhitelist: readonly string[];
-  /** The effective ones. */
-  permissions: readonly PermissionName[];
-}
+/** A key that was allowed a call, and what it may do: with the names of this catalogue. */
+export type VerifiedKey = WireKey<PermissionName>;
 
 /** @throws when the stored allowlist or date cannot be read: what means nothing must not let anyone in. */
 export function compileKeyRecord(stored: VerificationRecord): KeyRecord {

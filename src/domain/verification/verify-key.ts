@@ -1,7 +1,7 @@
+import type { DenialCode } from '../../wire/denial.ts';
 import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
 import type { Services } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
-import type { DenialCode } from './denial.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
 
