@@ -9,6 +9,7 @@ import { limitRate } from './middleware/limit-rate.ts';
 import { noStore } from './middleware/no-store.ts';
 import { type Compose, provideServices } from './middleware/provide-services.ts';
 import { requestId } from './middleware/request-id.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit-events.ts';
 import { organisationRoutes } from './routes/organisations.ts';
@@ -22,6 +23,7 @@ export function createApp(compose: Compose) {
 
   // What every answer has, whatever becomes of the request.
   app.use(requestId);
+  app.use(securityHeaders);
   app.use(accessLog);
   app.use('/v2/*', noStore);
 

@@ -1,4 +1,10 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { Hono } from 'hono';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { HttpEnv } from '../../src/http/context.ts';
+import { securityHeaders } from '../../src/http/middleware/security-headers.ts';
+import worker from '../../src/worker.ts';
 import { type Answer, type CallOptions, call } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 
@@ -30,6 +36,12 @@ const CALLS: [status: number, by: 'ORG_ADMIN' | 'PUBLISHER' | null, route: strin
   [500, 'ORG_ADMIN', 'GET /v2/api_keys', { env: { RATE_LIMIT: 'sometimes' } }],
   [503, 'ORG_ADMIN', 'POST /v2/api_keys', { body: { label: 'a key' }, env: { MASTER_KEYS: '' } }],
 ];
+
+function expectHardened(headers: Headers, transport: string | null): void {
+  const told = ['X-Content-Type-Options', 'Referrer-Policy', 'Content-Security-Policy', 'Strict-Transport-Security'];
+  const policy = "default-src 'none'; frame-ancestors 'none'";
+  expect(told.map((name) => headers.get(name))).toEqual(['nosniff', 'no-referrer', policy, transport]);
+}
 
 describe.each(CALLS)('a %i for %s of %s', (status, by, route, options) => {
   let answer: Answer;
@@ -65,6 +77,10 @@ describe.each(CALLS)('a %i for %s of %s', (status, by, route, options) => {
     expect(names).not.toContain('location');
   });
 
+  test('tells a browser to guess, run, frame and pass on nothing', () => {
+    expectHardened(answer.headers, 'max-age=31536000');
+  });
+
   test('asks for a key where one is missing, and only there', () => {
     expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401);
   });
@@ -84,4 +100,28 @@ test('an answer outside of the API has a request id too', async () => {
   const { status, headers } = await call(null, 'GET /');
   expect(status).toBe(404);
   expect(headers.get('X-Request-Id')).toMatch(UUID);
+  expectHardened(headers, 'max-age=31536000');
+});
+
+test('over plain http nothing is said of https', async () => {
+  const context = createExecutionContext();
+  const { headers } = await worker.fetch(new Request('http://localhost:8787/v2/permissions'), env, context);
+  await waitOnExecutionContext(context);
+  expectHardened(headers, null);
+});
+
+test('a part of the site has the policy that it sets, and it alone', async () => {
+  const POLICY = "default-src 'none'; style-src 'self'";
+  const pages = new Hono<HttpEnv>()
+    .use(async (c, next) => {
+      c.header('Content-Security-Policy', POLICY);
+      await next();
+    })
+    .get('/', (c) => c.html('<p>A page</p>'));
+  const app = new Hono<HttpEnv>().use(securityHeaders).route('/pages', pages);
+  app.notFound((c) => c.json({}, 404));
+  const page = await call(null, 'GET /pages', { app });
+  expect(page.headers.get('Content-Security-Policy')).toBe(POLICY);
+  expect(page.headers.get('X-Content-Type-Options')).toBe('nosniff');
+  expectHardened((await call(null, 'GET /elsewhere', { app })).headers, 'max-age=31536000');
 });
