@@ -43,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
-          include: ['test/{setup,readme,simulation,consumer}/**/*.test.ts'],
+          include: ['test/{setup,readme,simulation,consumer,client}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
