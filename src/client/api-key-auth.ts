@@ -63,13 +63,11 @@ async function ask<Permission extends string>(
   env: unknown,
   call: RpcCall<Permission>,
 ): Promise<RpcVerdict<Permission> | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), BUDGET_MS);
-  });
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), BUDGET_MS);
   try {
     if (!hasService<Permission>(env)) throw new Error('The configuration has no service binding API_KEYS');
-    return await Promise.race([env.API_KEYS.verify(call), late]);
+    return await Promise.race([env.API_KEYS.verify(call), late.promise]);
   } catch (error) {
     console.error(JSON.stringify({ message: 'Latchkey could not be asked', reason: String(error) }));
     return null;

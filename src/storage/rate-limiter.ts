@@ -34,12 +34,10 @@ export function openRateLimiter(binding: RateLimit, name: string, whenSilent: 'a
   };
   return {
     async allows(key) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`Silent for ${BUDGET_MS} ms`)), BUDGET_MS);
-      });
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => late.reject(new Error(`Silent for ${BUDGET_MS} ms`)), BUDGET_MS);
       try {
-        return (await Promise.race([binding.limit({ key }), late])).success;
+        return (await Promise.race([binding.limit({ key }), late.promise])).success;
       } catch (error) {
         tell(error);
         return whenSilent === 'allow';
