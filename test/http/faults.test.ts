@@ -15,6 +15,9 @@ import { dumpCache } from '../support/stored.ts';
 const BOUND_MS = 30_000;
 const POLL_MS = 10_000;
 const GRACE_MS = 300_000;
+/** How long a call waits for an answer of D1, and how long D1 has to be silent to be out of reach. */
+const WAIT_MS = 2_000;
+const SILENCE_MS = 10_000;
 
 const FAULTS: Reach[] = ['throws', 'rejects', 'hangs'];
 
@@ -53,10 +56,22 @@ async function timing(act: () => Promise<unknown>): Promise<number> {
 }
 
 describe.each(FAULTS)('while D1 %s', (fault) => {
+  /** D1 has been lost for so long; where that is long enough, a poll of this location has come to nothing. */
+  async function loseD1For(milliseconds: number): Promise<void> {
+    const since = here.clock.now;
+    here.d1 = fault;
+    if (milliseconds >= POLL_MS + SILENCE_MS) {
+      here.clock.now = since + POLL_MS;
+      expect((await here.current(keys.ORG_ADMIN)).status).toBe(200);
+      await here.pass(SILENCE_MS);
+    }
+    here.clock.now = since + milliseconds;
+  }
+
   test('a key in memory goes on working until the grace ends', async () => {
     await here.current(key.api_key);
-    here.d1 = fault;
-    for (const age of [0, BOUND_MS, BOUND_MS + 1, 2 * BOUND_MS, GRACE_MS - 2_000]) {
+    await loseD1For(POLL_MS + SILENCE_MS);
+    for (const age of [POLL_MS + SILENCE_MS, BOUND_MS, BOUND_MS + 1, 2 * BOUND_MS, GRACE_MS - WAIT_MS]) {
       here.clock.now = START + age;
       expect((await here.current(key.api_key)).body).toMatchObject({ id: key.id });
     }
@@ -65,8 +80,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
   });
 
   test('a key in KV works, before the grace ends', async () => {
-    here.d1 = fault;
-    here.clock.now = START + GRACE_MS - 2_000;
+    await loseD1For(GRACE_MS - WAIT_MS);
     expect((await here.current(key.api_key)).body).toMatchObject({ id: key.id });
     const { api_key } = await createKey(keys.ORG_ADMIN);
     here.clock.now = START + GRACE_MS + 1;
@@ -77,8 +91,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
     await here.current(key.api_key);
     here.clock.now = START + POLL_MS;
     await here.current(key.api_key);
-    here.d1 = fault;
-    here.clock.now = START + POLL_MS + GRACE_MS - 2_000;
+    await loseD1For(GRACE_MS - WAIT_MS);
     expect((await here.current(key.api_key)).status).toBe(200);
     await revokeElsewhere();
     here.d1 = 'answers';
@@ -128,8 +141,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
       await revokeElsewhere();
       here.clock.now = START + POLL_MS;
       await here.current(keys.ORG_ADMIN);
-      here.d1 = fault;
-      here.clock.now += age;
+      await loseD1For(age);
       const answer = await here.current(key.api_key);
       if (when === 'after the grace') expectUnavailable(answer);
       else expectUnauthenticated(answer, 'REVOKED');
@@ -142,8 +154,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
       await env.KEY_CACHE.put(name, value);
       here.clock.now = START + POLL_MS;
       await here.current(keys.ORG_ADMIN);
-      here.d1 = fault;
-      here.clock.now += age;
+      await loseD1For(age);
       expectUnavailable(await here.current(key.api_key));
     });
 
@@ -153,8 +164,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
       const revocation = await here.call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${key.id}`);
       expect(revocation.status).toBe(200);
       await env.KEY_CACHE.put(name, value);
-      here.d1 = fault;
-      here.clock.now += age;
+      await loseD1For(age);
       expectUnavailable(await here.current(key.api_key));
     });
   });
@@ -162,7 +172,7 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
   test('after a poll that failed no call waits for another one for 2 s', async () => {
     await here.current(key.api_key);
     here.d1 = fault;
-    const wait = fault === 'hangs' ? 1_000 : 0;
+    const wait = fault === 'hangs' ? WAIT_MS : 0;
     here.clock.now = START + 2 * BOUND_MS;
     const first = await here.asking(() => timing(() => here.current(key.api_key)));
     expect([first.result, first.asked.sessions.length]).toEqual([wait, 1]);
@@ -179,9 +189,8 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
 
   test('a call waits for its poll and its look-up, and no longer', async () => {
     await forget(key.api_key);
-    here.d1 = fault;
-    here.clock.now = START + 2 * BOUND_MS;
-    expect(await timing(() => here.current(key.api_key))).toBe(fault === 'hangs' ? 3_000 : 0);
+    await loseD1For(2 * BOUND_MS);
+    expect(await timing(() => here.current(key.api_key))).toBe(fault === 'hangs' ? 2 * WAIT_MS : 0);
   });
 
   test('no call waits while what was heard is within the bound', async () => {
@@ -195,10 +204,90 @@ describe.each(FAULTS)('while D1 %s', (fault) => {
 
   test('and KV does so too, a key in memory works', async () => {
     await here.current(key.api_key);
-    Object.assign(here, { d1: fault, kvReads: fault, kvWrites: fault });
-    here.clock.now = START + BOUND_MS + 1;
+    await loseD1For(BOUND_MS + 1);
+    Object.assign(here, { kvReads: fault, kvWrites: fault });
     expect((await here.current(key.api_key)).body.id).toBe(key.id);
     expectUnavailable(await here.current((await createKey(keys.ORG_ADMIN)).api_key));
+  });
+});
+
+describe('a D1 that falls silent', () => {
+  test('is out of reach when a poll has been unanswered for 10 s, and until then nothing is said', async () => {
+    await here.current(key.api_key);
+    here.d1 = 'hangs';
+    here.clock.now = START + BOUND_MS + 1;
+    expect(await timing(async () => expectUnavailable(await here.current(key.api_key)))).toBe(WAIT_MS);
+    here.clock.now = START + BOUND_MS + SILENCE_MS - WAIT_MS;
+    expectUnavailable(await here.current(key.api_key));
+    await here.pass(1);
+    expect((await here.current(key.api_key)).body.id).toBe(key.id);
+  });
+
+  test('and answers after all is within reach again, at its next answer', async () => {
+    await here.current(key.api_key);
+    here.d1 = 'hangs';
+    here.clock.now = START + BOUND_MS + 1;
+    expectUnavailable(await here.current(key.api_key));
+    await here.pass(SILENCE_MS);
+    expect((await here.current(key.api_key)).status).toBe(200);
+    await revokeElsewhere();
+    here.d1 = 'answers';
+    await here.pass(WAIT_MS);
+    expectUnauthenticated(await here.current(key.api_key), 'REVOKED');
+    // What was one outage is no excuse in the next.
+    here.d1 = 'hangs';
+    await here.pass(BOUND_MS + 1);
+    expectUnavailable(await here.current(keys.ORG_ADMIN));
+  });
+});
+
+describe.each([1_100, 2_500])('while each answer of D1 takes %d ms', (takes) => {
+  beforeEach(async () => {
+    await here.current(key.api_key);
+    here.d1Takes = takes;
+  });
+
+  test.each(['called all the time', 'called again after the bound'])(
+    'a revoked key is not let in past the bound: %s',
+    async (how) => {
+      const { name, value } = await entryOf(key.api_key);
+      await revokeElsewhere();
+      await env.KEY_CACHE.put(name, value);
+      if (how === 'called again after the bound') here.clock.now = START + BOUND_MS + 1;
+      for (let seconds = 0; seconds < 60; seconds++) {
+        const { status, body } = await here.current(key.api_key);
+        if (here.clock.now > START + BOUND_MS) expect([status, body.code]).not.toContain(200);
+        await here.pass(1_000);
+      }
+      expectUnauthenticated(await here.current(key.api_key), 'REVOKED');
+    },
+  );
+
+  test('a good key that is in use is verified all the time, and no call waits', async () => {
+    for (let seconds = 0; seconds < 90; seconds++) {
+      const wait = await timing(async () => expect((await here.current(key.api_key)).body.id).toBe(key.id));
+      expect(wait).toBe(0);
+      await here.pass(1_000);
+    }
+  });
+
+  test('a good key that was not in use for an hour is verified again, in a moment', async () => {
+    here.clock.now = START + 3_600_000;
+    const first = await here.current(key.api_key);
+    if (takes <= WAIT_MS) expect(first.body.id).toBe(key.id);
+    else expectUnavailable(first);
+    await here.pass(1_000);
+    expect((await here.current(key.api_key)).body.id).toBe(key.id);
+  });
+
+  test('a good key that is in no cache is verified, in a moment', async () => {
+    const cold = await createKey(keys.ORG_ADMIN);
+    await forget(cold.api_key);
+    const first = await here.current(cold.api_key);
+    if (takes <= WAIT_MS) expect(first.body.id).toBe(cold.id);
+    else expectUnavailable(first);
+    await here.pass(1_000);
+    expect((await here.current(cold.api_key)).body.id).toBe(cold.id);
   });
 });
 
@@ -264,6 +353,59 @@ describe.each(FAULTS)('while writing KV %s', (fault) => {
   });
 });
 
+describe.each([
+  ['30 seconds', 30_000],
+  ['an hour', 3_600_000],
+])('a clock that is set back by %s, while D1 is well', (_, jump) => {
+  beforeEach(async () => {
+    await here.current(key.api_key);
+    here.clock.now = START + POLL_MS;
+    await here.current(key.api_key);
+    here.clock.now = START + POLL_MS + 5_000;
+    await here.current(key.api_key);
+    here.clock.now -= jump;
+  });
+
+  test('keeps no one out, and the feed is asked as before', async () => {
+    const first = await here.asking(() => here.current(key.api_key));
+    expect([first.result.status, first.asked.feed.length]).toEqual([200, 1]);
+    for (let polls = 1; polls <= 6; polls++) {
+      here.clock.now += POLL_MS;
+      const { asked, result } = await here.asking(() => here.current(key.api_key));
+      expect([result.status, asked.feed.length]).toEqual([200, 1]);
+    }
+  });
+
+  test('keeps no one out under load', async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => here.current(key.api_key)));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  });
+
+  test('lets no revoked key in: what was heard before it counts for nothing', async () => {
+    const { name, value } = await entryOf(key.api_key);
+    await revokeElsewhere();
+    await env.KEY_CACHE.put(name, value);
+    expectUnauthenticated(await here.current(key.api_key), 'REVOKED');
+  });
+
+  test('leaves no absence from before it', async () => {
+    here.clock.now += jump;
+    const unknown = generateApiKey('lk');
+    expectUnauthenticated(await here.current(unknown), 'UNKNOWN_KEY');
+    here.clock.now -= jump;
+    const { asked, result } = await here.asking(() => here.current(unknown));
+    expectUnauthenticated(result, 'UNKNOWN_KEY');
+    expect(asked.records).toHaveLength(1);
+  });
+
+  test('in an outage, lets no one in', async () => {
+    here.d1 = 'rejects';
+    expectUnavailable(await here.current(key.api_key));
+    here.clock.now += jump;
+    expectUnavailable(await here.current(key.api_key));
+  });
+});
+
 describe('a clock that goes back', () => {
   const JUMPS: [string, number][] = [
     ['a millisecond', 1],
@@ -308,4 +450,28 @@ test('a feed that was restored to an earlier moment takes everything that was he
   expect((await here.current(key.api_key)).status).toBe(200);
   here.clock.now = START + BOUND_MS + 1;
   expectUnauthenticated(await here.current(key.api_key), 'UNKNOWN_KEY');
+});
+
+test('that a key does not exist is not said while the feed cannot be heard, also when D1 was just asked', async () => {
+  // The records can be read, by a replica say, and the feed cannot: a key that was just made may be missing there.
+  here.feed = 'rejects';
+  here.clock.now = START + BOUND_MS + 1;
+  const { asked, result } = await here.asking(() => here.current(generateApiKey('lk')));
+  expectUnavailable(result);
+  expect(asked.records.length).toBeGreaterThan(0);
+  // A key that is there can be said to be.
+  await forget(key.api_key);
+  expect((await here.current(key.api_key)).body.id).toBe(key.id);
+});
+
+test('a change that was made here is answered for from the primary while the replica lacks it', async () => {
+  await forget(key.api_key);
+  await here.current(key.api_key);
+  const body = { label: 'changed here' };
+  expect((await here.call(keys.ORG_ADMIN, `PUT /v2/api_keys/${key.id}`, { body })).status).toBe(200);
+  await forget(key.api_key);
+  here.replicaLags = true;
+  const { asked, result } = await here.asking(() => here.current(key.api_key));
+  expect(result.body).toMatchObject({ id: key.id, label: 'changed here' });
+  expect(asked.sessions).toEqual([expect.not.stringContaining('first-primary'), 'first-primary']);
 });

@@ -69,6 +69,18 @@ export const BREAKS: Record<string, Break> = {
     },
   ),
 
+  'a slow poll taken for an outage': {
+    isolate: (isolate) => ({ ...isolate, polls: new PollsThatFail(isolate.polls.mostChanges) }),
+  },
+
+  'a clock set back and nobody minds': hearing(
+    class extends HeardChanges {
+      override noticeClock(): boolean {
+        return false;
+      }
+    },
+  ),
+
   'lookups without the bookmark': {
     services: (services) => ({
       ...services,
@@ -95,6 +107,24 @@ export const BREAKS: Record<string, Break> = {
 
 function hearing(Heard: new (mostIds?: number) => HeardChanges, mostIds?: number): Break {
   return { isolate: (isolate: Isolate) => ({ ...isolate, heard: new Heard(mostIds) }) };
+}
+
+/** A call that waited for its poll in vain takes D1 to be out of reach. */
+class PollsThatFail {
+  startedAt = Number.NEGATIVE_INFINITY;
+  gaveUpAt = Number.NEGATIVE_INFINITY;
+  answers = 0;
+  readonly mostChanges: number;
+
+  constructor(mostChanges: number) {
+    this.mostChanges = mostChanges;
+  }
+
+  get areFailing(): boolean {
+    return true;
+  }
+
+  set areFailing(_: boolean) {}
 }
 
 /** Memory as many caches have it: what is in it is good until someone takes it out. */

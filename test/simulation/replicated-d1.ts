@@ -15,6 +15,7 @@ export class ReplicatedD1 {
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #prompt: number;
+  readonly #answersIn: number | undefined;
   readonly #primary = new Sqlite(EPOCH);
   readonly #committed: { at: number; statements: Sent[] }[] = [];
   readonly #replicas: { database: Sqlite; applied: number; lag: number }[];
@@ -24,9 +25,16 @@ export class ReplicatedD1 {
   /** When something last failed here, or took longer than anyone waits. */
   lastTroubleAt = Number.NEGATIVE_INFINITY;
 
-  /** @param prompt the share of ways, there or back, that take no time worth speaking of */
-  constructor(time: VirtualTime, random: Random, locations: number, prompt: number, onCommit: (at: number) => void) {
-    this.#prompt = prompt;
+  /** @param weather see the options of the simulation */
+  constructor(
+    time: VirtualTime,
+    random: Random,
+    locations: number,
+    weather: { slow?: boolean; answersIn?: number },
+    onCommit: (at: number) => void,
+  ) {
+    this.#prompt = weather.slow ? 0.5 : 0.88;
+    this.#answersIn = weather.answersIn;
     this.#time = time;
     this.#random = random;
     this.#onCommit = onCommit;
@@ -95,16 +103,19 @@ export class ReplicatedD1 {
     return value;
   }
 
+  /** One way, there or back. */
   #delay(): number {
-    const luck = this.#random.next();
-    const delay =
-      luck < this.#prompt
-        ? this.#random.between(2, 120)
-        : luck < this.#prompt + (1 - this.#prompt) * 0.6
-          ? this.#random.between(120, 2_500)
-          : this.#random.between(2_500, 45_000);
+    const delay = this.#answersIn === undefined ? this.#drawDelay() : this.#answersIn / 2;
     if (delay > 400) this.lastTroubleAt = this.#time.now + delay;
     return delay;
+  }
+
+  #drawDelay(): number {
+    const luck = this.#random.next();
+    if (luck < this.#prompt) return this.#random.between(2, 120);
+    return luck < this.#prompt + (1 - this.#prompt) * 0.6
+      ? this.#random.between(120, 2_500)
+      : this.#random.between(2_500, 45_000);
   }
 
   #runOnPrimary(statements: Sent[]) {

@@ -35,12 +35,13 @@ export class Truth {
   /**
    * How stale a verdict is: 0 when it is what the truth of this moment gives, else the milliseconds since the truth
    * last gave it; Infinity when it never did, as far back as is remembered.
+   * @param clock what the isolate that decided has for `now`
    */
-  stalenessOf(outcome: string, hash: string, call: Call, now: number): number {
+  stalenessOf(outcome: string, hash: string, call: Call, now: number, clock: number): number {
     const phases = this.#phases.get(hash) ?? [{ from: Number.NEGATIVE_INFINITY, record: null, text: '' }];
     let until = now;
     for (const phase of phases.toReversed()) {
-      if (outcomeOf(phase.record, call, now) === outcome) return now - until;
+      if (outcomeOf(phase.record, call, clock) === outcome) return now - until;
       until = phase.from;
     }
     return phases[0]?.from === Number.NEGATIVE_INFINITY

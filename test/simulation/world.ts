@@ -11,6 +11,7 @@ import { deleteUser } from '../../src/domain/users/delete-user.ts';
 import type { Call } from '../../src/domain/verification/decide-access.ts';
 import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
 import { compileKeyRecord } from '../../src/domain/verification/key-record.ts';
+import { readClock } from '../../src/domain/verification/read-clock.ts';
 import { verifyHash } from '../../src/domain/verification/verify-key.ts';
 import { pruneFeed } from '../../src/storage/change-feed.ts';
 import { commitKeyChange, commitUserChange } from '../../src/storage/commit-change.ts';
@@ -62,6 +63,10 @@ export interface Options {
   retention?: number;
   /** D1 takes its time in half of all cases. */
   slow?: boolean;
+  /** Each answer of D1 takes so long, in milliseconds. */
+  answersIn?: number;
+  /** The clocks of isolates are wrong, and set back and forth. */
+  clockSteps?: boolean;
   /** A rule to break, to see that the simulation notices. */
   breakRule?: Break;
   /** Ends at the first violation. */
@@ -101,7 +106,13 @@ export interface Report {
 interface Site {
   location: number;
   isolate: Isolate;
+  /** How far its clock is from the true one, in milliseconds. */
+  clockError: number;
+  /** What its polls have come to, seen from outside: by this it is told whether the grace may hold. */
+  polls: { answers: number; areFailing: boolean; lastFailing: number };
 }
+
+const SILENCE = 10_000;
 
 export function simulate(options: Options): Promise<Report> {
   return new World(options).run();
@@ -132,14 +143,11 @@ class World {
     this.#random = new Random(options.seed);
     // Just before midnight, so that expirations come within the first steps.
     this.#time = new VirtualTime(Date.UTC(2031, 4, 1, 23, 55));
-    this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options.slow ? 0.5 : 0.88, (at) =>
-      this.#onCommit(at),
-    );
+    this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options, (at) => this.#onCommit(at));
     this.#kv = new LateKv(this.#time, this.#random, LOCATIONS);
-    this.#sites = Array.from({ length: LOCATIONS * ISOLATES_PER_LOCATION }, (_, index) => ({
-      location: index % LOCATIONS,
-      isolate: this.#newIsolate(),
-    }));
+    this.#sites = Array.from({ length: LOCATIONS * ISOLATES_PER_LOCATION }, (_, index) =>
+      this.#newSite(index % LOCATIONS),
+    );
     this.#report = {
       seed: options.seed,
       steps: options.steps,
@@ -172,7 +180,10 @@ class World {
     this.#planWeather();
     for (let step = 1; step <= this.#options.steps; step++) {
       await this.#time.sleep(this.#random.interval(MEAN_BETWEEN_STEPS));
-      if (this.#random.chance(0.001)) this.#random.pick(this.#sites).isolate = this.#newIsolate();
+      if (this.#random.chance(0.001)) {
+        const ending = this.#random.pick(this.#sites);
+        Object.assign(ending, this.#newSite(ending.location));
+      }
       this.#start(this.#random.chance(SHARE_OF_CHANGES) ? this.#change() : this.#call());
       if (step % 10_000 === 0) this.#options.onProgress?.(step);
       if (this.#options.untilViolated && this.#report.violations.length > 0) break;
@@ -224,6 +235,7 @@ class World {
       this.#time.after(this.#random.between(3_000, 25_000), shift);
     };
     shift();
+    if (this.#options.clockSteps) this.#planClockSteps();
     const { retention } = this.#options;
     if (retention === undefined) return;
     const prune = () => {
@@ -234,9 +246,24 @@ class World {
     prune();
   }
 
+  /** An isolate in use sees its clock change at once. One that is idle could not tell, so that is not asked of it. */
+  #planClockSteps(): void {
+    const step = () => {
+      const site = this.#random.pick(this.#sites);
+      if (site.clockError < -HOUR || this.#random.chance(0.3)) site.clockError += this.#random.between(0, 2 * HOUR);
+      else
+        site.clockError -= this.#random.chance(0.5)
+          ? this.#random.between(1_001, 40_000)
+          : this.#random.between(0, HOUR);
+      readClock(this.#servicesAt(site));
+      this.#time.after(this.#random.interval(10_000), step);
+    };
+    step();
+  }
+
   async #call(hash = this.#pickHash()): Promise<void> {
     const site = this.#random.pick(this.#busy);
-    const { isolate } = site;
+    const { polls } = site;
     const call: Call = {
       clientIp: this.#random.pick(ADDRESSES),
       needs: this.#random.chance(0.3) ? [this.#random.pick(PERMISSION_NAMES)] : [],
@@ -267,14 +294,14 @@ class World {
     this.#report.calls += 1;
     if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {
       this.#report.unavailable += 1;
-      // Only where storage was in trouble since shortly before the call.
-      if (this.#d1.lastTroubleAt < startedAt - 3_000) this.#violate(`UNAVAILABLE without any trouble, at ${now}`);
+      // Only where storage was in trouble since shortly before the call: one waits for 2 s, and then for 2 s none does.
+      if (this.#d1.lastTroubleAt < startedAt - 4_000) this.#violate(`UNAVAILABLE without any trouble, at ${now}`);
       return;
     }
     const outcome = verdict.allowed ? `VALID ${verdict.key.label} ${verdict.key.permissions.join(' ')}` : verdict.code;
-    const staleness = this.#truth.stalenessOf(outcome, hash, call, now);
+    const staleness = this.#truth.stalenessOf(outcome, hash, call, now, now + site.clockError);
     // The grace is for calls whose isolate could not hear the feed, though it tried.
-    const inGrace = isolate.polls.failedAt >= startedAt - 2_000;
+    const inGrace = polls.areFailing || polls.lastFailing >= startedAt;
     const counted = this.#report.tiers[tier];
     counted.verdicts += 1;
     if (staleness > 0) counted.stale += 1;
@@ -458,13 +485,40 @@ class World {
     this.#truth.observe(this.#d1, at);
   }
 
+  #newSite(location: number): Site {
+    return {
+      location,
+      isolate: this.#newIsolate(),
+      clockError: this.#options.clockSteps ? this.#random.between(0, HOUR) : 0,
+      polls: { answers: 0, areFailing: false, lastFailing: Number.NEGATIVE_INFINITY },
+    };
+  }
+
+  /** A poll fails by an error, or when D1 has said nothing at all for 10 s. */
+  async #watchPoll(polls: Site['polls'], answer: Promise<unknown>): Promise<void> {
+    const { answers } = polls;
+    const cancel = this.#time.after(SILENCE, () => {
+      if (polls.answers === answers) polls.areFailing = true;
+    });
+    try {
+      await answer;
+      polls.answers += 1;
+      if (polls.areFailing) polls.lastFailing = this.#time.now;
+      polls.areFailing = false;
+    } catch {
+      polls.areFailing = true;
+    }
+    cancel();
+  }
+
   #newIsolate(): Isolate {
     const fresh = newIsolate();
     if (this.#options.pollLimit !== undefined) fresh.polls.mostChanges = this.#options.pollLimit;
     return this.#options.breakRule?.isolate?.(fresh) ?? fresh;
   }
 
-  #servicesAt({ location, isolate }: Site): Services {
+  #servicesAt(site: Site): Services {
+    const { location, isolate, polls } = site;
     const d1 = this.#d1.at(location);
     const source = openVerificationSource(d1);
     const services: Services = {
@@ -484,7 +538,9 @@ class World {
       source: {
         readFeed: (after, limit) => {
           this.#polls += 1;
-          return source.readFeed(after, limit);
+          const answer = source.readFeed(after, limit);
+          void this.#watchPoll(polls, answer);
+          return answer;
         },
         readRecord: source.readRecord,
       },
@@ -493,7 +549,7 @@ class World {
       mayMiss: async () => true,
       limits: NO_LIMITS,
       keyring: async () => null,
-      now: () => this.#time.now,
+      now: () => this.#time.now + site.clockError,
       after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),
       defer: (work) => void work.catch(() => {}),
     };

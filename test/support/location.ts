@@ -26,9 +26,18 @@ interface Asked {
 }
 
 export interface Location {
-  /** Unix milliseconds. It stands still but for the test, and for waiting until a budget is spent. */
+  /**
+   * Unix milliseconds. It stands still but for the test, and for a call that waits for a budget to be spent or for a
+   * slow D1; what is planned for a moment happens when the clock comes to it.
+   */
   clock: { now: number };
   d1: Reach;
+  /** How long each answer of D1 takes, in milliseconds; 0: no time. */
+  d1Takes: number;
+  /** The change feed alone; null: as D1. */
+  feed: Reach | null;
+  /** Whether the nearest replica answers about each key what it answered first. */
+  replicaLags: boolean;
   kvReads: Reach;
   kvWrites: Reach;
   /** The address of its calls: one that no other location uses, because of the budget of misses. */
@@ -36,6 +45,8 @@ export interface Location {
   call: (key: string | null, route: string, options?: CallOptions) => Promise<Answer>;
   /** Asks who the key is, which takes the verification alone. */
   current: (key: string, options?: CallOptions) => Promise<Answer>;
+  /** Lets time pass, with all that is planned in it and what comes of that. */
+  pass: (milliseconds: number) => Promise<void>;
   /** What it asked for while this was done. */
   asking: <Result>(act: () => Promise<Result>) => Promise<{ asked: Asked; result: Result }>;
 }
@@ -43,8 +54,12 @@ export interface Location {
 /** Just before midnight, so that a key can expire soon. */
 export const START = Date.UTC(2031, 4, 5, 23, 59, 55);
 
-/** The budget that a look-up in KV has; longer ones are of D1. */
+/** The budgets that a call waits for: of a look-up in KV, and of an answer of D1. */
 const KV_BUDGET_MS = 300;
+const D1_BUDGET_MS = 2_000;
+
+/** A call that does nothing for so many turns of the event loop waits for time to pass. */
+const STUCK_AFTER = 8;
 
 export function openLocation(settings: Partial<Env> = {}): Location {
   const isolate = newIsolate();
@@ -53,13 +68,18 @@ export function openLocation(settings: Partial<Env> = {}): Location {
   const sessions: string[] = [];
   const kvReads: string[] = [];
   const kvWrites: string[] = [];
+  const time = new TestTime();
+  const firstAnswers = new Map<string, unknown[]>();
+  /** What is asked of the real storage at this moment. */
+  let asked = 0;
+  let calls = 0;
 
   const bindings = {
     DB: replaceMethods(env.DB, {
       withSession(constraint: string) {
         sessions.push(constraint);
         if (location.d1 === 'throws') throw new Error('Out of reach');
-        return watchSession(env.DB.withSession(constraint));
+        return watchSession(env.DB.withSession(constraint), constraint !== 'first-primary');
       },
       prepare(query: string) {
         d1.push(query);
@@ -78,63 +98,120 @@ export function openLocation(settings: Partial<Env> = {}): Location {
     }),
   };
 
-  function watchSession(session: D1DatabaseSession): D1DatabaseSession {
+  function watchSession(session: D1DatabaseSession, isOfReplica: boolean): D1DatabaseSession {
     return replaceMethods(session, {
       prepare(query: string) {
         d1.push(query);
-        return watchStatement(session.prepare(query));
+        return watchStatement(session.prepare(query), { query, isOfReplica, values: '' });
       },
     });
   }
 
-  function watchStatement(statement: D1PreparedStatement): D1PreparedStatement {
+  function watchStatement(
+    statement: D1PreparedStatement,
+    about: { query: string; isOfReplica: boolean; values: string },
+  ): D1PreparedStatement {
+    const reachD1 = <Value>(act: () => Promise<Value>) =>
+      reach((isOfFeed(about.query) ? location.feed : null) ?? location.d1, async () => {
+        if (location.d1Takes > 0) await new Promise<void>((done) => time.after(location.d1Takes, done, 'drives'));
+        return act();
+      });
     return replaceMethods(statement, {
-      bind: (...values: unknown[]) => watchStatement(statement.bind(...values)),
-      raw: () => reach(location.d1, () => statement.raw()),
-      all: () => reach(location.d1, () => statement.all()),
+      bind: (...values: unknown[]) =>
+        watchStatement(statement.bind(...values), { ...about, values: JSON.stringify(values) }),
+      raw: () =>
+        reachD1(() => (isOfRecord(about.query) ? readAsReplica(about, () => statement.raw()) : statement.raw())),
+      all: () => reachD1(() => statement.all()),
     });
+  }
+
+  async function readAsReplica(
+    { isOfReplica, values }: { isOfReplica: boolean; values: string },
+    act: () => Promise<unknown[]>,
+  ): Promise<unknown[]> {
+    const first = firstAnswers.get(values);
+    if (location.replicaLags && isOfReplica && first !== undefined) return first;
+    const answer = await act();
+    if (first === undefined) firstAnswers.set(values, answer);
+    return answer;
+  }
+
+  function reach<Value>(how: Reach, act: () => Promise<Value>): Promise<Value> {
+    switch (how) {
+      case 'answers':
+        asked += 1;
+        return act().finally(() => {
+          asked -= 1;
+        });
+      case 'throws':
+        throw new Error('Out of reach');
+      case 'rejects':
+        return Promise.reject(new Error('Out of reach'));
+      case 'hangs':
+        return new Promise(() => {});
+    }
+  }
+
+  /** Lets time pass for calls that wait for nothing else. */
+  async function drive(): Promise<void> {
+    for (let quiet = 0; calls > 0; quiet++) {
+      await scheduler.wait(0);
+      if (asked !== time.driving) quiet = 0;
+      if (quiet < STUCK_AFTER) continue;
+      time.advance();
+      quiet = 0;
+    }
   }
 
   const app = createApp((bound) => ({
     ...compose(bound, { waitUntil: (work) => void deferred.push(work) }, isolate),
-    now: () => location.clock.now,
+    now: () => time.now,
     after(milliseconds, callBack) {
-      let cancelled = false;
-      const cancel = () => {
-        cancelled = true;
-      };
-      const isSpent = (milliseconds === KV_BUDGET_MS ? location.kvReads : location.d1) === 'hangs';
-      if (!isSpent) return cancel;
-      setTimeout(() => {
-        if (cancelled) return;
-        location.clock.now += milliseconds;
-        callBack();
-      });
-      return cancel;
+      const isWaitedFor =
+        milliseconds === KV_BUDGET_MS
+          ? location.kvReads === 'hangs'
+          : milliseconds === D1_BUDGET_MS &&
+            (location.d1 === 'hangs' || location.feed === 'hangs' || location.d1Takes > D1_BUDGET_MS);
+      return time.after(milliseconds, callBack, isWaitedFor ? 'is waited for' : null);
     },
   }));
 
   async function settle() {
     while (deferred.length > 0) {
       const work = Promise.all(deferred.splice(0));
-      const isHanging = [location.d1, location.kvReads, location.kvWrites].includes('hangs');
+      const { d1, feed, kvReads, kvWrites, d1Takes } = location;
+      const isHanging = [d1, feed, kvReads, kvWrites].includes('hangs') || d1Takes > 0;
       await (isHanging ? Promise.race([work, scheduler.wait(1)]) : work);
     }
   }
 
   const location: Location = {
-    clock: { now: START },
+    clock: time,
     d1: 'answers',
+    d1Takes: 0,
+    feed: null,
+    replicaLags: false,
     kvReads: 'answers',
     kvWrites: 'answers',
     ip: `198.18.${randomByte()}.${randomByte()}`,
     async call(key, route, options = {}) {
       const bound = { ...bindings, ...settings, ...options.env };
+      calls += 1;
+      if (calls === 1) void drive();
       const answer = await call(key, route, { ip: location.ip, ...options, app, env: bound });
+      calls -= 1;
       await settle();
       return answer;
     },
     current: (key, options) => location.call(key, 'GET /v2/api_keys/current', options),
+    async pass(milliseconds) {
+      const until = time.now + milliseconds;
+      while (time.now < until) {
+        time.now = Math.min(until, time.nextPlan ?? until);
+        do await scheduler.wait(1);
+        while (asked !== time.driving);
+      }
+    },
     async asking(act) {
       const counters = [d1, sessions, kvReads, kvWrites];
       const [fromD1, fromSessions, fromReads, fromWrites] = counters.map(({ length }) => length);
@@ -142,8 +219,8 @@ export function openLocation(settings: Partial<Env> = {}): Location {
       const queries = d1.slice(fromD1);
       const asked = {
         d1: queries,
-        feed: queries.filter((query) => query.startsWith('select') && query.includes('"key_changes"')),
-        records: queries.filter((query) => query.startsWith('select') && query.includes('"api_key_secrets"."hash" =')),
+        feed: queries.filter(isOfFeed),
+        records: queries.filter(isOfRecord),
         sessions: sessions.slice(fromSessions),
         kvReads: kvReads.slice(fromReads),
         kvWrites: kvWrites.slice(fromWrites),
@@ -154,16 +231,58 @@ export function openLocation(settings: Partial<Env> = {}): Location {
   return location;
 }
 
-function reach<Value>(how: Reach, act: () => Promise<Value>): Promise<Value> {
-  switch (how) {
-    case 'answers':
-      return act();
-    case 'throws':
-      throw new Error('Out of reach');
-    case 'rejects':
-      return Promise.reject(new Error('Out of reach'));
-    case 'hangs':
-      return new Promise(() => {});
+function isOfFeed(query: string): boolean {
+  return query.startsWith('select') && query.includes('"key_changes"');
+}
+
+function isOfRecord(query: string): boolean {
+  return query.startsWith('select') && query.includes('"api_key_secrets"."hash" =');
+}
+
+/** A clock that the test sets, and what is planned by it. */
+class TestTime {
+  readonly #plans = new Set<{ at: number; callBack: () => void; why: 'drives' | 'is waited for' | null }>();
+  #now = START;
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Set forward, it passes by what is planned; set back, what is planned is as far away as before. */
+  set now(moment: number) {
+    if (moment < this.#now) for (const plan of this.#plans) plan.at -= this.#now - moment;
+    for (let next = this.#next(); next !== undefined && next.at <= moment; next = this.#next()) {
+      this.#plans.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.callBack();
+    }
+    this.#now = moment;
+  }
+
+  /** When the next of what is planned happens; null: nothing is planned. */
+  get nextPlan(): number | null {
+    return this.#next()?.at ?? null;
+  }
+
+  /** How many answers of D1 are on their way. */
+  get driving(): number {
+    return [...this.#plans].filter(({ why }) => why === 'drives').length;
+  }
+
+  after(milliseconds: number, callBack: () => void, why: 'drives' | 'is waited for' | null): () => void {
+    const plan = { at: this.#now + milliseconds, callBack, why };
+    this.#plans.add(plan);
+    return () => void this.#plans.delete(plan);
+  }
+
+  /** Goes on to the next moment that someone waits for. */
+  advance(): void {
+    const next = this.#next(({ why }) => why !== null);
+    if (next !== undefined) this.now = next.at;
+  }
+
+  #next(isMeant: (plan: { why: string | null }) => boolean = () => true) {
+    return [...this.#plans].filter(isMeant).toSorted((a, b) => a.at - b.at)[0];
   }
 }
 

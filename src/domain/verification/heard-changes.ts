@@ -8,6 +8,11 @@ import type { VerificationRecord } from '../../storage/verification-record.ts';
 
 /** Ids remembered by name; past it the oldest are forgotten, and all records as old as their change are distrusted. */
 const MOST_IDS = 10_000;
+/**
+ * A clock that reads lower than this below an earlier reading was set back. Less than that happens to a clock that is
+ * right: within a request the platform holds it at the next timer that is due, and another request has seen it go on.
+ */
+const CLOCK_TOLERANCE_MS = 1_000;
 
 /** What an isolate knows when it asks the feed: by it the answer is understood, however late it comes. */
 export interface FeedQuestion {
@@ -17,6 +22,8 @@ export interface FeedQuestion {
   after: number;
   /** Which of the histories that this isolate has lived through the question belongs to. */
   generation: number;
+  /** How often the clock had been set back when it was sent: after that, `sentAt` says nothing. */
+  clockSteps: number;
 }
 
 export class HeardChanges {
@@ -29,6 +36,8 @@ export class HeardChanges {
   /** The last change heard of each key (by its number) and each user (by its id). */
   protected readonly changed = new Map<number | string, number>();
   protected generation = 0;
+  protected latestReading = Number.NEGATIVE_INFINITY;
+  #clockSteps = 0;
 
   protected readonly mostIds: number;
 
@@ -60,6 +69,26 @@ export class HeardChanges {
     return isWithin(asOf, now, mostAge);
   }
 
+  /**
+   * Takes in a reading of the clock, which has to come before what is decided by it. A clock that was set back while
+   * nobody read it cannot be told from one that was not.
+   * @returns whether it was set back: then no moment from before it means anything, and the feed counts as unheard
+   */
+  noticeClock(now: number): boolean {
+    const wasSetBack = now < this.latestReading - CLOCK_TOLERANCE_MS;
+    if (wasSetBack) {
+      this.#clockSteps += 1;
+      this.heardAt = Number.NEGATIVE_INFINITY;
+    }
+    if (wasSetBack || now > this.latestReading) this.latestReading = now;
+    return wasSetBack;
+  }
+
+  /** How often the clock was set back: moments from between two of these cannot be compared. */
+  get clockSteps(): number {
+    return this.#clockSteps;
+  }
+
   /** When the feed was last heard (unix milliseconds), by the clock before asking; -Infinity: never. */
   get lastHeardAt(): number {
     return this.heardAt;
@@ -71,7 +100,7 @@ export class HeardChanges {
   }
 
   ask(now: number): FeedQuestion {
-    return { sentAt: now, after: this.head, generation: this.generation };
+    return { sentAt: now, after: this.head, generation: this.generation, clockSteps: this.#clockSteps };
   }
 
   /**
@@ -92,7 +121,7 @@ export class HeardChanges {
       if (userId !== null) this.remember(userId, seq);
     }
     this.head = Math.max(this.head, answer.head);
-    this.heardAt = Math.max(this.heardAt, question.sentAt);
+    if (question.clockSteps === this.#clockSteps) this.heardAt = Math.max(this.heardAt, question.sentAt);
     // Bookmarks sort as text, from the oldest to the newest.
     if (bookmark !== null && (this.bookmark === null || bookmark > this.bookmark)) this.bookmark = bookmark;
     return restored ? 'restored' : 'heard';

@@ -14,8 +14,17 @@ const MOST_CHANGES = 500;
 export interface Isolate {
   /** What was heard of the change feed. */
   heard: HeardChanges;
-  /** When the feed was last asked, and last failed to answer (unix milliseconds). */
-  polls: { startedAt: number; failedAt: number; mostChanges: number };
+  polls: {
+    /** When the feed was last asked (unix milliseconds). */
+    startedAt: number;
+    /** When a poll last failed, or was last waited for in vain (unix milliseconds). */
+    gaveUpAt: number;
+    /** Whether D1 is out of reach: a poll failed, and none has been answered since. */
+    areFailing: boolean;
+    /** How many were answered. */
+    answers: number;
+    mostChanges: number;
+  };
   memory: {
     /** By the hash of the secret. */
     records: RecentlyUsed<KeyRecord>;
@@ -29,7 +38,13 @@ export interface Isolate {
 export function newIsolate(): Isolate {
   return {
     heard: new HeardChanges(),
-    polls: { startedAt: Number.NEGATIVE_INFINITY, failedAt: Number.NEGATIVE_INFINITY, mostChanges: MOST_CHANGES },
+    polls: {
+      startedAt: Number.NEGATIVE_INFINITY,
+      gaveUpAt: Number.NEGATIVE_INFINITY,
+      areFailing: false,
+      answers: 0,
+      mostChanges: MOST_CHANGES,
+    },
     memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
   };

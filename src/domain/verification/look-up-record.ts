@@ -1,9 +1,10 @@
 import { logFailure } from '../../log.ts';
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 import type { Services } from '../services.ts';
-import { withinBudget } from '../within-budget.ts';
-import { keepUp, pollIfDue } from './follow-feed.ts';
+import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
+import { D1_BUDGET_MS, keepUp, pollIfDue } from './follow-feed.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
+import { readClock } from './read-clock.ts';
 
 /*
  * The tiers: isolate memory, KV, D1. What is found in a lower one fills the upper ones. Nothing is used that the rule of
@@ -11,7 +12,6 @@ import { compileKeyRecord, type KeyRecord } from './key-record.ts';
  */
 
 const KV_BUDGET_MS = 300;
-const D1_BUDGET_MS = 2_000;
 /** A tier may answer when what was heard of the feed has just become too old; then it is all done once more. */
 const MOST_ROUNDS = 2;
 
@@ -42,7 +42,9 @@ export function recallRecord(services: Services, hash: string, now: number): Key
 export async function lookUpRecord(services: Services, hash: string, mayMiss: () => Promise<boolean>): Promise<LookUp> {
   if (services.settings.maxStalenessMs === 0) return lookUpInPrimary(services, hash);
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = await lookUpOnce(services, hash, await keepUp(services), mayMiss);
+    const mostAge = await keepUp(services);
+    if (mostAge === null) return { outcome: 'unavailable' };
+    const found = await lookUpOnce(services, hash, mostAge, mayMiss);
     if (found !== 'outdated') return found;
   }
   return { outcome: 'unavailable' };
@@ -54,13 +56,13 @@ async function lookUpOnce(
   mostAge: number,
   mayMiss: () => Promise<boolean>,
 ): Promise<LookUp | 'outdated'> {
-  const { heard, memory, cache, settings, now } = services;
-  const isUsable = (record: VerificationRecord) => heard.isUsable(record, now(), mostAge);
+  const { heard, memory, cache, settings } = services;
+  const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
 
   const held = memory.records.get(hash);
   if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
   const absentAsOf = memory.absences.get(hash);
-  if (absentAsOf !== undefined && heard.isAbsentStill(absentAsOf, now(), settings.maxStalenessMs)) {
+  if (absentAsOf !== undefined && heard.isAbsentStill(absentAsOf, readClock(services), settings.maxStalenessMs)) {
     return { outcome: 'absent' };
   }
 
@@ -76,14 +78,15 @@ async function lookUpOnce(
 }
 
 async function lookUpInD1(services: Services, hash: string, mostAge: number): Promise<LookUp | 'outdated'> {
-  const { heard, memory, source, settings, now } = services;
+  const { heard, memory, settings } = services;
+  const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
   // What a replica with this bookmark lacks is at most what has happened since the feed was heard.
   const asOf = heard.lastHeardAt;
-  const bookmark = heard.lookupBookmark;
-  let stored = await withinBudget(services, D1_BUDGET_MS, source.readRecord(hash, { bookmark }));
-  if (stored.ok && stored.value !== null && !heard.isUsable(stored.value, now(), mostAge)) {
+  const { clockSteps } = heard;
+  let stored = await readFromD1(services, hash, { bookmark: heard.lookupBookmark });
+  if (stored.ok && stored.value !== null && !isUsable(stored.value)) {
     // The replica lacks a change that this isolate has heard of since, or made itself.
-    stored = await withinBudget(services, D1_BUDGET_MS, source.readRecord(hash, 'primary'));
+    stored = await readFromD1(services, hash, 'primary');
   }
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);
@@ -91,16 +94,47 @@ async function lookUpInD1(services: Services, hash: string, mostAge: number): Pr
   }
   if (stored.value === null) {
     // An absence is never stretched into the grace: "no such key" would be said of keys that were made meanwhile.
-    if (!heard.isAbsentStill(asOf, now(), settings.maxStalenessMs)) return 'outdated';
+    const isKnown = heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
+    if (!isKnown || heard.clockSteps !== clockSteps) return 'outdated';
     memory.records.delete(hash);
     memory.absences.set(hash, asOf);
     return { outcome: 'absent' };
   }
-  if (!heard.isUsable(stored.value, now(), mostAge)) return 'outdated';
+  if (!isUsable(stored.value)) return 'outdated';
   const record = compile(stored.value);
   if (record === null) return { outcome: 'unavailable' };
   services.defer(services.cache.write(hash, stored.value));
   return remember(services, hash, record);
+}
+
+/**
+ * Waits for D1 as long as a call does. What comes later is kept for the next call, which may use it if the feed vouches
+ * for it then: else a key could never be read from a D1 that is always that slow.
+ */
+async function readFromD1(
+  services: Services,
+  hash: string,
+  from: Parameters<Services['source']['readRecord']>[1],
+): Promise<Budgeted<VerificationRecord | null>> {
+  const work = services.source.readRecord(hash, from);
+  const stored = await withinBudget(services, D1_BUDGET_MS, work);
+  if (!stored.ok && stored.reason === TOOK_TOO_LONG) {
+    services.defer(
+      work.then((late) => {
+        if (late !== null) keepLate(services, hash, late);
+      }),
+    );
+  }
+  return stored;
+}
+
+function keepLate(services: Services, hash: string, late: VerificationRecord): void {
+  const record = compile(late);
+  const held = services.memory.records.get(hash);
+  if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
+  remember(services, hash, record);
+  const isUsable = services.heard.isUsable(record, readClock(services), services.settings.maxStalenessMs);
+  if (isUsable) services.defer(services.cache.write(hash, late));
 }
 
 /** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
+import { readClock } from './read-clock.ts';
 
 /** `key` of a refusal names the key that was refused, where there is one. */
 export type Verdict =
@@ -35,7 +36,7 @@ export function verifyHash(
   call: Call,
   payer: () => string,
 ): Verdict | Promise<Verdict> {
-  const now = services.now();
+  const now = readClock(services);
   const held = recallRecord(services, hash, now);
   return held !== null ? decide(hash, held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
@@ -60,7 +61,7 @@ function decideFound(services: Services, hash: string, found: LookUp, call: Call
     case 'absent':
       return { allowed: false, code: 'UNKNOWN_KEY', key: null };
     case 'found':
-      return decide(hash, found.record, call, services.now());
+      return decide(hash, found.record, call, readClock(services));
   }
 }
 

@@ -94,6 +94,40 @@ describe('the age of what was heard', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  const SECOND = 1_000;
+
+  test('makes what was heard count as unheard, until it is heard again', () => {
+    const heard = hearing();
+    expect(heard.noticeClock(NOW + 20 * SECOND)).toBe(false);
+    expect(heard.noticeClock(NOW + 5 * SECOND)).toBe(true);
+    expect(isUsable(heard, 100, { now: NOW + 5 * SECOND })).toBe(false);
+    heard.hear(heard.ask(NOW + 5 * SECOND), answerOf({ head: 100, lowest: 1 }), null);
+    expect(isUsable(heard, 100, { now: NOW + 5 * SECOND })).toBe(true);
+    expect(heard.lastHeardAt).toBe(NOW + 5 * SECOND);
+  });
+
+  test('takes the moment from a question that was under way, and leaves it what was answered', () => {
+    const heard = hearing();
+    const question = heard.ask(NOW + SECOND);
+    heard.noticeClock(NOW + SECOND);
+    heard.noticeClock(NOW - 30 * SECOND);
+    heard.hear(question, answerOf({ head: 101, lowest: 1, changes: [ofKey(101)] }), null);
+    expect(heard.isRecent(NOW + SECOND, BOUND)).toBe(false);
+    heard.hear(heard.ask(NOW - 30 * SECOND), answerOf({ head: 101, lowest: 1 }), null);
+    expect(isUsable(heard, 100, { now: NOW - 30 * SECOND })).toBe(false);
+    expect(isUsable(heard, 101, { now: NOW - 30 * SECOND })).toBe(true);
+  });
+
+  test('is told from one that a request reads a little late', () => {
+    const heard = hearing();
+    expect(heard.noticeClock(NOW + 5 * SECOND)).toBe(false);
+    expect(heard.noticeClock(NOW + 4 * SECOND)).toBe(false);
+    expect(heard.noticeClock(NOW + 4 * SECOND - 1)).toBe(true);
+    expect(heard.clockSteps).toBe(1);
+  });
+});
+
 describe('a change', () => {
   test.each([
     ['of the key, after the record', ofKey(60), 59, false],
@@ -296,11 +330,7 @@ describe('a change that this isolate made itself', () => {
     heard.note({ epoch: 'first', seq: 101, id });
     expect(isUsable(heard, 101)).toBe(false);
     // Asked before the change, answered after it.
-    heard.hear(
-      { sentAt: NOW, after: 0, generation: heard.ask(NOW).generation },
-      answerOf({ head: 100, lowest: 1 }),
-      null,
-    );
+    heard.hear({ ...heard.ask(NOW), after: 0 }, answerOf({ head: 100, lowest: 1 }), null);
     expect(oldestUsable(heard)).toBe(101);
   });
 
