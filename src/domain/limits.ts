@@ -24,3 +24,12 @@ export const NO_LIMITS: Limits = {
   secrets: UNLIMITED,
   costlyReads: UNLIMITED,
 };
+
+/** Charges a limit once for an act, however often the act is tried: others must not use up a budget by contending. */
+export function chargedOnce(limiter: RateLimiter, key: string): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  return () => {
+    answer ??= limiter.allows(key);
+    return answer;
+  };
+}

@@ -4,7 +4,7 @@ import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectInvalid, expectRateLimited, expectUnauthenticated } from '../support/expect-error.ts';
-import { createOrganisation, createPerson, createUser, readUser } from '../support/people.ts';
+import { changeUser, createOrganisation, createPerson, createUser, readUser } from '../support/people.ts';
 import { writingNothing } from '../support/stored.ts';
 
 /*
@@ -316,6 +316,24 @@ describe('secrets that leave', () => {
     expect(await getSecret(second.key, 'see', second.keyId)).toBe(true);
     await createKey(first.key);
   });
+
+  test.each(['GET /v2/api_keys/key', 'POST /v2/api_keys/rotate'])(
+    'are charged once, however often %s is tried',
+    async (route) => {
+      const { first, second } = await twoAdministrators();
+      const made = await createKey(first.key);
+      const charged: string[] = [];
+      const limit = async ({ key }: RateLimitOptions) => {
+        charged.push(key);
+        // What the caller was judged by changes, so that the act is judged and tried again.
+        await changeUser(second.key, first.id, { first_name: `Renamed ${charged.length}` });
+        return { success: true };
+      };
+      const options = { env: { SECRETS_RATE_LIMIT: { limit } }, ...(route.startsWith('POST') ? { body: {} } : {}) };
+      expect((await call(first.key, `${route}/${made.id}`, options)).status).toBe(200);
+      expect(charged).toEqual([first.id]);
+    },
+  );
 
   test('are charged only when they leave', async () => {
     const { first, second } = await twoAdministrators();

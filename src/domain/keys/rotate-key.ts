@@ -5,6 +5,7 @@ import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
+import { chargedOnce } from '../limits.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Services } from '../services.ts';
 import { expiryMoment } from './expiration.ts';
@@ -22,11 +23,12 @@ export function rotateKey(
   key: KeyRow,
   overlapSeconds: number,
 ): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+  const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   return untilUncontended(services, caller, async (confirmed, isFirst) => {
     const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
     if (present === null) return { refused: 'not_found' };
     return present.revision === key.revision
-      ? tryRotate(services, confirmed, present, overlapSeconds)
+      ? tryRotate(services, confirmed, present, overlapSeconds, mayReveal)
       : { refused: 'invalid', fields: { id: LOST } };
   });
 }
@@ -37,6 +39,7 @@ async function tryRotate(
   caller: Caller,
   key: KeyRow,
   overlapSeconds: number,
+  mayReveal: () => Promise<boolean>,
 ): Promise<Outcome<{ key: KeyRow; apiKey: string }> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
@@ -46,7 +49,7 @@ async function tryRotate(
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
   // The limit of seeing too: to rotate is another way to come away with a secret.
-  if (!(await services.limits.secrets.allows(caller.user.id))) return { refused: 'rate_limited' };
+  if (!(await mayReveal())) return { refused: 'rate_limited' };
 
   const now = services.now();
   const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);

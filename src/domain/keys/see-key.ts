@@ -6,6 +6,7 @@ import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
+import { chargedOnce } from '../limits.ts';
 import { hashApiKey } from '../secrets/api-key-format.ts';
 import type { Services } from '../services.ts';
 import { findKeyById } from './find-key.ts';
@@ -15,14 +16,20 @@ import { findKeyById } from './find-key.ts';
  * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
  */
 export function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
+  const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   return untilUncontended(services, caller, async (confirmed, isFirst) => {
     const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
-    return present === null ? { refused: 'not_found' } : trySee(services, confirmed, present);
+    return present === null ? { refused: 'not_found' } : trySee(services, confirmed, present, mayReveal);
   });
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the look */
-async function trySee(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }> | null> {
+async function trySee(
+  services: Services,
+  caller: Caller,
+  key: KeyRow,
+  mayReveal: () => Promise<boolean>,
+): Promise<Outcome<{ apiKey: string }> | null> {
   if (key.revokedAt !== null) return REVOKED;
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.see', key, shortfall);
@@ -41,7 +48,7 @@ async function trySee(services: Services, caller: Caller, key: KeyRow): Promise<
     );
     return { refused: 'no_keyring' };
   }
-  if (!(await services.limits.secrets.allows(caller.user.id))) return { refused: 'rate_limited' };
+  if (!(await mayReveal())) return { refused: 'rate_limited' };
   const recorded = await recordOccurrence(services, {
     orgId: key.orgId,
     apiKeyId: key.id,

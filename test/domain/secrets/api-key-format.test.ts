@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   containsApiKey,
+  containsWellFormedApiKey,
   generateApiKey,
   hashApiKey,
   hintOf,
@@ -102,4 +103,40 @@ test.each([
   ['nothing', '', false],
 ])('whether %s is a key in a text', (_, text, contained) => {
   expect(containsApiKey(text)).toBe(contained);
+});
+
+describe('a text holds a key', () => {
+  const PREFIXES = ['lk', 'other', 'a1', 'abcdefghijklmnop'];
+
+  test.each(PREFIXES)('wherever it stands, under the prefix %s', (prefix) => {
+    const key = generateApiKey(prefix);
+    for (const text of [
+      key,
+      ` ${key}`,
+      `x${key}x`,
+      `é${key}é`,
+      `?api_key=${key}&`,
+      `lk_${key}`,
+      `lk_${'0'.repeat(40)}${key}`,
+    ]) {
+      expect(containsWellFormedApiKey(text)).toBe(true);
+    }
+  });
+
+  test('with its checksum only', () => {
+    const key = generateApiKey('lk');
+    for (let at = 0; at < key.length; at++) {
+      const wrong = key.slice(0, at) + (key[at] === 'a' ? 'b' : 'a') + key.slice(at + 1);
+      expect(containsWellFormedApiKey(wrong)).toBe(false);
+      expect(containsWellFormedApiKey(key.slice(0, at))).toBe(false);
+    }
+    expect(containsWellFormedApiKey(key.replace('_', ' '))).toBe(false);
+    expect(containsWellFormedApiKey(key.toUpperCase())).toBe(false);
+  });
+
+  test('which is found in a long text of near misses', () => {
+    const near = `lk_${'0'.repeat(49)} `.repeat(1_000);
+    expect(containsWellFormedApiKey(near)).toBe(false);
+    expect(containsWellFormedApiKey(near + generateApiKey('lk'))).toBe(true);
+  });
 });
