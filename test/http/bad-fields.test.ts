@@ -86,6 +86,7 @@ const NETWORKS: Case[] = [
   ['a list that is null', { ip_whitelist: null }, ['ip_whitelist']],
   ['a list that is an object', { ip_whitelist: { 0: '10.0.0.1' } }, ['ip_whitelist']],
   ['a thousand permissions', { ...RESTRICTED, permissions: Array(1000).fill('review_read') }, ['permissions']],
+  ['a thousand that there are not', { ...RESTRICTED, permissions: Array(1000).fill('fly') }, ['permissions']],
   ['101 entries', { ip_whitelist: Array(101).fill('10.0.0.1') }, ['ip_whitelist']],
   ['an entry that is a number', { ip_whitelist: [167772161] }, ['ip_whitelist.0']],
   ['an entry that is null', { ip_whitelist: ['10.0.0.1', null] }, ['ip_whitelist.1']],

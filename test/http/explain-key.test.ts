@@ -138,6 +138,7 @@ test.each<[string, Record<string, unknown>, string[]]>([
   ['permissions that are no list', { permissions: 'review_read' }, ['permissions']],
   ['a permission that there is not', { permissions: ['review_read', 'fly'] }, ['permissions.1']],
   ['a field that no one knows', { when: 'now' }, ['when']],
+  ['a thousand permissions', { permissions: Array(1000).fill('review_read') }, ['permissions']],
   ['all of it at once', { ip: 7, permissions: ['fly'], at: 'x' }, ['ip', 'permissions.0', 'at']],
 ])('%s is a 400', async (_, body, fields) => {
   const { id } = await createKey(keys.ORG_ADMIN);

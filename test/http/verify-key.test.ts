@@ -167,6 +167,7 @@ describe('a body that cannot be read is a 400:', () => {
     ['permissions that are no list', { api_key: 'x', permissions: 'review_read' }, ['permissions']],
     ['a permission that there is not', { api_key: 'x', permissions: ['fly'] }, ['permissions.0']],
     ['a field that no one knows', { api_key: 'x', client_ip: '192.0.2.1' }, ['client_ip']],
+    ['a thousand permissions', { api_key: 'x', permissions: Array(1000).fill('review_read') }, ['permissions']],
     ['all of it at once', { ip: 7, permissions: [7] }, ['api_key', 'ip', 'permissions.0']],
     ['no JSON', '{', ['body']],
     ['a list', [], ['body']],

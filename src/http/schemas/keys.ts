@@ -84,7 +84,7 @@ function checkRestriction(stored: readonly string[] = []) {
     if (permissions === undefined && restricted !== undefined) {
       add(['permissions'], 'Required when has_restricted_permissions is given.');
     }
-    if (restricted === false || !Array.isArray(permissions) || permissions.length > mostPermissions(stored)) return;
+    if (restricted === false || !Array.isArray(permissions)) return;
     const names: unknown[] = permissions;
     names.forEach((name, index) => {
       if (typeof name !== 'string') return;
