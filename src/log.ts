@@ -1,5 +1,10 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 
+/** Logs something that the operator has to know of. */
+export function log(message: string, details: Record<string, unknown>): void {
+  console.error(JSON.stringify({ message, ...details }));
+}
+
 /**
  * Logs a failure for the operator. drizzle's error tells the query with its parameters, among which there may be a
  * sealed secret; only what the database said is written down.

@@ -1,8 +1,7 @@
 import { compose } from './compose.ts';
 import { forgetOldRows } from './domain/forget-old-rows.ts';
-import { addUsage } from './domain/usage/add-usage.ts';
+import { addDelivered, logDeadLetters } from './domain/usage/add-usage.ts';
 import { createApp } from './http/app.ts';
-import type { UsageFlush } from './storage/usage.ts';
 
 export { ApiKeys } from './rpc/api-keys.ts';
 
@@ -10,10 +9,9 @@ const app = createApp(compose);
 
 export default {
   fetch: app.fetch,
-  queue: (batch, env, context) =>
-    addUsage(
-      compose(env, context),
-      batch.messages.map(({ body }) => body),
-    ),
+  queue: async (batch, env, context) => {
+    if (batch.queue.endsWith('-dead')) logDeadLetters(batch.messages);
+    else await addDelivered(compose(env, context), batch.messages);
+  },
   scheduled: (_controller, env, context) => forgetOldRows(compose(env, context)),
-} satisfies ExportedHandler<Env, UsageFlush>;
+} satisfies ExportedHandler<Env>;

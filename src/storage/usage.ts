@@ -55,9 +55,11 @@ export async function addFlushes(db: Database, flushes: readonly UsageFlush[], n
     ),
   );
   const sources = JSON.stringify(
-    sumBy(
-      ofKeys.filter(({ network }) => network !== null),
-      ({ keyId, network, code }) => `${keyId} ${network} ${code === ALLOWED}`,
+    withoutSurplus(
+      sumBy(
+        ofKeys.filter(({ network }) => network !== null),
+        ({ keyId, network, code }) => `${keyId} ${network} ${code === ALLOWED}`,
+      ),
     ),
   );
   await db.batch([
@@ -92,6 +94,19 @@ export async function addFlushes(db: Database, flushes: readonly UsageFlush[], n
     ),
     dropSurplusSources(db, sources),
   ]);
+}
+
+/**
+ * Of the sources of each key, those seen last, as many as a key keeps. Many isolates may have counted the same key from
+ * thousands of networks: what would be deleted again at once is not written.
+ */
+function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
+  const ofKeys = Map.groupBy(sources, ({ keyId, code }) => `${keyId} ${code === ALLOWED}`);
+  return [...ofKeys.values()].flatMap((ofKey) =>
+    ofKey
+      .toSorted((a, b) => b.lastAt - a.lastAt || b.count - a.count)
+      .slice(0, ofKey[0]?.code === ALLOWED ? MOST_SOURCES.allowed : MOST_SOURCES.refused),
+  );
 }
 
 /** Of each key that got sources, keeps the ones seen last. */

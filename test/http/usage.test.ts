@@ -55,7 +55,7 @@ async function verifyByRpc(...[given]: Parameters<ApiKeys['verify']>): Promise<s
 async function deliver(flushes: readonly UsageFlush[]): Promise<void> {
   const context = createExecutionContext();
   const messages = flushes.map((body) => ({ id: crypto.randomUUID(), timestamp: new Date(), attempts: 1, body }));
-  await worker.queue(createMessageBatch<UsageFlush>('latchkey-usage', messages), env, context);
+  await worker.queue(createMessageBatch('latchkey-usage', messages), env, context);
   await waitOnExecutionContext(context);
 }
 
@@ -445,20 +445,24 @@ describe('a flush counts once', () => {
 });
 
 test('a batch of as many and as large messages as the queue gives is added', async () => {
-  const { id } = await createKey(keys.ORG_ADMIN);
+  // Of many keys, for of one key few networks are told apart.
+  const firstKey = 7_000_000;
   const services = compose({ ...env, USAGE: 'on' }, createExecutionContext(), newIsolate());
   const flushes: UsageFlush[] = [];
   const usage = { ...services.usage, send: async (flush: UsageFlush) => void flushes.push(flush) };
   const hour = Math.floor(Date.now() / HOUR_MS);
   for (let n = 0; flushes.length < 20; n++) {
     const clientIp = `2001:db8:${(n >> 12).toString(16)}:${(0xf000 + (n & 0xfff)).toString(16)}::1`;
-    services.counting.counter.count({ keyId: id, code: 'PERMISSION_DENIED', clientIp }, hour * HOUR_MS);
+    services.counting.counter.count({ keyId: firstKey + n, code: 'PERMISSION_DENIED', clientIp }, hour * HOUR_MS);
     if (services.counting.counter.size === 5_000) await flushUses({ ...services, usage });
   }
   const batch = flushes.slice(0, 20);
   await deliver(batch);
   const counted = batch.reduce((sum, { counts }) => sum + counts.length, 0);
-  expect((await usageOf(id)).totals).toEqual({ PERMISSION_DENIED: counted });
+  const sum = await rowsOfUsage('SELECT sum(count) AS calls FROM usage_hours WHERE key_id >= ?', firstKey);
+  expect(sum).toEqual([{ calls: counted }]);
+  // The cron trigger goes through the keys there are by turns; these would make them many.
+  await env.USAGE_DB.prepare('DELETE FROM usage_sources WHERE key_id >= ?').bind(firstKey).run();
 });
 
 test('the queue itself brings what was counted', async () => {
@@ -677,7 +681,7 @@ test.each([40, 200, 1_000])(
     for (const batch of [...batches, ...batches]) {
       const bodies = batch.map((body) => ({ id: crypto.randomUUID(), timestamp: new Date(), attempts: 1, body }));
       const context = createExecutionContext();
-      await worker.queue(createMessageBatch<UsageFlush>('latchkey-usage', bodies), { ...env, USAGE_DB }, context);
+      await worker.queue(createMessageBatch('latchkey-usage', bodies), { ...env, USAGE_DB }, context);
     }
     const figures = { callsASecond, messages: messages.length, queueBatches: batches.length, ...io };
     console.info(JSON.stringify(figures));

@@ -1,10 +1,41 @@
+import { log, logFailure } from '../../log.ts';
 import { addFlushes, readAddedFlushes, type UsageFlush } from '../../storage/usage.ts';
 import type { Services } from '../services.ts';
+import { describeFlush } from './describe-flush.ts';
+import { parseFlush } from './parse-flush.ts';
+
+/** A message as the queue delivers it. */
+export interface Delivered {
+  readonly id: string;
+  readonly body: unknown;
+  readonly attempts: number;
+  /** Tells the queue that this one is done with, whatever becomes of its batch. */
+  ack(): void;
+}
 
 /**
- * Adds what arrived from the queue to the usage database, each flush once however often it is delivered.
- * @throws when it could not be added: the queue delivers it again
+ * Adds what arrived from the queue to the usage database, each flush once however often it is delivered. A message that
+ * is no flush is logged and done with: it would fail its batch, and the good ones in it, until the dead letters.
+ * @throws when it could not be added: the queue delivers the batch again
  */
+export async function addDelivered(
+  services: Pick<Services, 'usage' | 'now'>,
+  messages: readonly Delivered[],
+): Promise<void> {
+  const flushes: UsageFlush[] = [];
+  for (const message of messages) {
+    const parsed = parseFlush(message.body);
+    if ('flush' in parsed) {
+      flushes.push(parsed.flush);
+    } else {
+      logFailure('a message of the usage queue is no flush, and was dropped', parsed.problem, aboutMessage(message));
+      message.ack();
+    }
+  }
+  await addUsage(services, flushes);
+}
+
+/** Adds flushes to the usage database, each once. */
 export async function addUsage(
   services: Pick<Services, 'usage' | 'now'>,
   delivered: readonly UsageFlush[],
@@ -13,4 +44,20 @@ export async function addUsage(
   const added = await readAddedFlushes(services.usage.db, [...byId.keys()]);
   const fresh = [...byId.values()].filter(({ id }) => !added.has(id));
   if (fresh.length > 0) await addFlushes(services.usage.db, fresh, services.now());
+}
+
+/**
+ * Logs what could not be added however often it was tried, with its counts: what is in the dead letters is read by no one
+ * else, and is gone after four days.
+ */
+export function logDeadLetters(messages: readonly Delivered[]): void {
+  for (const message of messages) {
+    const parsed = parseFlush(message.body);
+    const content = 'flush' in parsed ? describeFlush(parsed.flush) : { problem: parsed.problem };
+    log('usage was lost: it could not be added, and is in the dead letters', { ...aboutMessage(message), ...content });
+  }
+}
+
+function aboutMessage({ id, attempts }: Delivered) {
+  return { message_id: id, attempts };
 }

@@ -1,9 +1,10 @@
 import { logFailure } from '../../log.ts';
-import type { UsageFlush, UseCount } from '../../storage/usage.ts';
+import type { UseCount } from '../../storage/usage.ts';
 import type { Services } from '../services.ts';
 import type { Verdict } from '../verification/verify-key.ts';
 import { withinBudget } from '../within-budget.ts';
 import { addUsage } from './add-usage.ts';
+import { describeFlush } from './describe-flush.ts';
 import type { Use } from './use-counter.ts';
 
 /*
@@ -15,7 +16,13 @@ import type { Use } from './use-counter.ts';
 const MOST_BYTES = 100_000 - 200;
 /** Sent earlier than usual when so many different things have been counted, for the memory they take. */
 const MOST_COUNTS = 5_000;
-const SEND_BUDGET_MS = 10_000;
+/**
+ * All that a flush takes, from the call that it was planned by: `waitUntil` keeps an event for 30 s, and what is under way
+ * then ends without a trace. What the wait leaves of it is shared by the queue and the database.
+ */
+const WHOLE_MS = 28_000;
+/** So much is left even where `USAGE_FLUSH_SECONDS` is at its most. */
+const LEAST_BUDGET_MS = 1_500;
 /** A planned flush that has not come after so many intervals ended with its event, and another one is planned. */
 const LOST_AFTER = 2;
 
@@ -41,26 +48,30 @@ export function recordVerdict(services: Services, verdict: Verdict, clientIp: st
 }
 
 async function flushLater(services: Services): Promise<void> {
-  await new Promise<void>((resolve) => services.after(services.settings.usageFlushMs, resolve));
-  await flushUses(services);
+  const wait = Math.min(services.settings.usageFlushMs, WHOLE_MS - 2 * LEAST_BUDGET_MS);
+  await new Promise<void>((resolve) => services.after(wait, resolve));
+  await flushUses(services, wait);
 }
 
-/** Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace. */
-export async function flushUses(services: Services): Promise<void> {
+/**
+ * Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace.
+ * @param waited how long the event has waited for this already, in milliseconds
+ */
+export async function flushUses(services: Services, waited = 0): Promise<void> {
   services.counting.plannedAt = Number.NEGATIVE_INFINITY;
-  for (const counts of inPieces(services.counting.counter.take())) {
-    const flush = { id: crypto.randomUUID(), counts };
-    const sent = await withinBudget(services, SEND_BUDGET_MS, services.usage.send(flush));
-    if (sent.ok) continue;
-    logFailure('usage could not be sent to its queue, and goes to its database', sent.reason);
-    await addDirectly(services, flush);
-  }
+  const budget = (WHOLE_MS - waited) / 2;
+  // Side by side: one after the other, a queue that is silent would use up the time of all but the first.
+  await Promise.all(inPieces(services.counting.counter.take()).map((counts) => sendOrAdd(services, counts, budget)));
 }
 
-/** The same id, in case the queue did take it and only its answer was lost. */
-async function addDirectly(services: Services, flush: UsageFlush): Promise<void> {
-  const added = await withinBudget(services, SEND_BUDGET_MS, addUsage(services, [flush]));
-  if (!added.ok) logFailure('usage was lost', added.reason, { flush });
+async function sendOrAdd(services: Services, counts: UseCount[], budget: number): Promise<void> {
+  const flush = { id: crypto.randomUUID(), counts };
+  const sent = await withinBudget(services, budget, services.usage.send(flush));
+  if (sent.ok) return;
+  logFailure('usage could not be sent to its queue, and goes to its database', sent.reason);
+  // The same id, in case the queue did take it and only its answer was lost.
+  const added = await withinBudget(services, budget, addUsage(services, [flush]));
+  if (!added.ok) logFailure('usage was lost', added.reason, describeFlush(flush));
 }
 
 function inPieces(counts: readonly UseCount[]): UseCount[][] {

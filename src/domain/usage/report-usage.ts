@@ -61,14 +61,14 @@ export async function reportUsage(
 }
 
 /**
- * When keys last allowed a call, by their ids (unix milliseconds). Without the usage database nothing is known of that,
- * which is no reason not to show a key.
+ * When keys last allowed a call, by their ids (unix milliseconds).
+ * @returns null when that cannot be read now, which is no reason not to show a key, and does not mean "never"
  */
-export async function findLastUses(services: Services, keys: readonly KeyRow[]): Promise<Map<number, number>> {
+export async function findLastUses(services: Services, keys: readonly KeyRow[]): Promise<Map<number, number> | null> {
   if (keys.length === 0) return new Map();
   const ids = keys.map(({ id }) => id);
   const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, ids));
   if (found.ok) return found.value;
   logFailure('the usage database could not be read', found.reason);
-  return new Map();
+  return null;
 }

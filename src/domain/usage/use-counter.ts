@@ -4,6 +4,13 @@ import { networkOfClient } from '../addresses/client-network.ts';
 const HOUR_MS = 60 * 60 * 1000;
 /** Networks whose text is known, so that a busy client is not parsed at every call. */
 const MOST_NETWORKS = 1_000;
+/**
+ * Networks of one key that are told apart until the counts are sent. Whoever holds a key that is refused can call with it
+ * from thousands of addresses, and each would be a row in the queue and the database. A call from one more network is
+ * counted by its code all the same, but not followed.
+ */
+const MOST_NETWORKS_OF_KEY = { allowed: 100, refused: 20 } as const;
+const ALLOWED = 'VALID';
 
 /** One call, as it is counted. `keyId` null: no key, or none that there is. */
 export interface Use {
@@ -15,6 +22,8 @@ export interface Use {
 /** The counts of one isolate since they were last taken. No I/O, no clock. */
 export class UseCounter {
   #counts = new Map<string, UseCount>();
+  /** The networks that are followed, by key and whether it was allowed. */
+  #followed = new Map<string, Set<string>>();
   readonly #networks = new Map<string, string | null>();
 
   /** How many different things have been counted. */
@@ -26,7 +35,7 @@ export class UseCounter {
   count({ keyId, code, clientIp }: Use, now: number): void {
     const hour = Math.floor(now / HOUR_MS);
     // Strangers without a key are counted, but not followed.
-    const network = keyId === null || clientIp === null ? null : this.#networkOf(clientIp);
+    const network = keyId === null || clientIp === null ? null : this.#follow(keyId, code, this.#networkOf(clientIp));
     const name = `${keyId ?? 0} ${hour} ${code} ${network}`;
     const known = this.#counts.get(name);
     if (known === undefined) {
@@ -41,7 +50,21 @@ export class UseCounter {
   take(): UseCount[] {
     const counts = [...this.#counts.values()];
     this.#counts = new Map();
+    this.#followed = new Map();
     return counts;
+  }
+
+  /** The network, if it is one of those of the key that are followed; else null. */
+  #follow(keyId: number, code: string, network: string | null): string | null {
+    if (network === null) return null;
+    const outcome = code === ALLOWED ? 'allowed' : 'refused';
+    const name = `${keyId} ${outcome}`;
+    const followed = this.#followed.get(name) ?? new Set();
+    if (!followed.has(network)) {
+      if (followed.size >= MOST_NETWORKS_OF_KEY[outcome]) return null;
+      this.#followed.set(name, followed.add(network));
+    }
+    return network;
   }
 
   #networkOf(clientIp: string): string | null {

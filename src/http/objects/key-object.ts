@@ -10,13 +10,12 @@ interface KeyView {
   /** Unix milliseconds. */
   now: number;
   includeAllPermissions: boolean;
-  /** When keys last allowed a call, by their ids; left out: of a key that is too young to have been used. */
-  lastUses?: ReadonlyMap<number, number>;
+  /** When keys last allowed a call, by their ids; null: nothing is known of that now. */
+  lastUses: ReadonlyMap<number, number> | null;
 }
 
 /** The key object of the contract, its fields in the contract's order. */
 export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }: KeyView) {
-  const lastUsedAt = lastUses?.get(key.id);
   const disabled = key.revokedAt !== null;
   const expired = key.expirationDate !== null && now >= expiryMoment(key.expirationDate);
   return {
@@ -29,7 +28,7 @@ export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }:
     user_type: key.userType,
     disabled,
     expiration_date: key.expirationDate,
-    last_used_at: lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt),
+    ...(lastUses === null ? {} : { last_used_at: lastUseOf(key, lastUses) }),
     created_by: key.createdBy,
     created_by_name: key.createdByName,
     created_at: formatTimestamp(key.createdAt),
@@ -45,6 +44,14 @@ export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }:
     status: disabled ? 'disabled' : expired ? 'expired' : 'active',
   };
 }
+
+function lastUseOf({ id }: KeyRow, lastUses: ReadonlyMap<number, number>): string | null {
+  const lastUsedAt = lastUses.get(id);
+  return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
+}
+
+/** When a key that was just made was used last. */
+export const NEVER_USED: ReadonlyMap<number, number> = new Map();
 
 /** The fields of the key object that a client reads and cannot set: a PUT takes them back and ignores them. */
 export const READ_ONLY_KEY_FIELDS: readonly string[] = [

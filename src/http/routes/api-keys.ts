@@ -16,7 +16,7 @@ import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-read
 import { limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { currentKeyObject, explanationObject, keyObject } from '../objects/key-object.ts';
+import { currentKeyObject, explanationObject, keyObject, NEVER_USED } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
@@ -58,7 +58,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller } = c.var;
       const created = await createKey(services, caller, c.req.valid('json'));
       if (created.refused) return fail(c, created);
-      const view = { now: services.now(), includeAllPermissions: false };
+      const view = { now: services.now(), includeAllPermissions: false, lastUses: NEVER_USED };
       return c.json({ ...keyObject(created.key, view), api_key: created.apiKey }, 201);
     },
   )

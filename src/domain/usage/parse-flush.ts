@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import type { UsageFlush } from '../../storage/usage.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+
+const wholeNumber = z.int().min(0);
+
+/**
+ * A message of the queue. It may have been written by another version of the Worker: the queue keeps it for days, and a
+ * deployment may go either way. Fields that are not known are left out; where a count came from, and when, may be missing.
+ */
+const flushSchema = z.object({
+  id: z.string().min(1).max(100),
+  counts: z.array(
+    z
+      .object({
+        keyId: wholeNumber,
+        hour: wholeNumber,
+        code: z.string().min(1).max(50),
+        network: z.string().max(100).nullable().default(null),
+        count: z.int().min(1),
+        firstAt: wholeNumber.optional(),
+        lastAt: wholeNumber.optional(),
+      })
+      .transform(({ firstAt, lastAt, ...count }) => ({
+        ...count,
+        firstAt: firstAt ?? count.hour * HOUR_MS,
+        lastAt: lastAt ?? count.hour * HOUR_MS,
+      })),
+  ),
+});
+
+/** Reads a message of the queue, or says in a line what is wrong with it. */
+export function parseFlush(message: unknown): { flush: UsageFlush } | { problem: string } {
+  const parsed = flushSchema.safeParse(message);
+  if (parsed.success) return { flush: parsed.data };
+  const [first] = parsed.error.issues;
+  return { problem: `${first?.path.map(String).join('.') || 'message'}: ${first?.message ?? 'unreadable'}` };
+}
