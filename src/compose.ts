@@ -46,7 +46,6 @@ function composeOnce(env: Env): ServicesOfEnv {
         await env.USAGE_QUEUE.send(flush);
       },
     },
-    mayMiss: openMissBudget(env),
     limits: openLimits(env),
     keyring: async () => {
       keyring ??= await readKeyring(env, services.db);
@@ -70,15 +69,13 @@ function openLimits(env: Env): Limits {
     takingAway: openRateLimiter(env.TAKING_AWAY_RATE_LIMIT, 'calls that take rights away', 'allow'),
     secrets: openRateLimiter(env.SECRETS_RATE_LIMIT, 'secrets that leave', 'refuse'),
     costlyReads: openRateLimiter(env.READ_RATE_LIMIT, 'reads that cost much', 'allow'),
+    // The budget saves reads; what a look-up finds is decided all the same. Each isolate has its own count besides.
+    misses: {
+      payer: openRateLimiter(env.MISS_RATE_LIMIT, 'misses of a payer', 'allow'),
+      site: openRateLimiter(env.SITE_MISS_RATE_LIMIT, 'misses of a site', 'allow'),
+      location: openRateLimiter(env.ALL_MISSES_RATE_LIMIT, 'misses in all', 'allow'),
+    },
   };
-}
-
-/** The payer's own budget first, so that one who has spent it does not use up everyone's. */
-function openMissBudget(env: Env): Services['mayMiss'] {
-  // The budget saves reads; what a look-up finds is decided all the same.
-  const own = openRateLimiter(env.MISS_RATE_LIMIT, 'misses of a payer', 'allow');
-  const all = openRateLimiter(env.ALL_MISSES_RATE_LIMIT, 'misses in all', 'allow');
-  return async (payer) => (await own.allows(payer)) && (await all.allows('all'));
 }
 
 async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {

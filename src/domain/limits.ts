@@ -12,6 +12,8 @@ export interface Limits {
   secrets: RateLimiter;
   /** Searches, and reads of the audit log and of usage, by user: one of them may read thousands of rows. */
   costlyReads: RateLimiter;
+  /** Look-ups that found no key, by who pays for them, by the site that this one is in, and in all (miss-budget.ts). */
+  misses: { payer: RateLimiter; site: RateLimiter; location: RateLimiter };
 }
 
 const UNLIMITED: RateLimiter = { allows: async () => true };
@@ -23,6 +25,7 @@ export const NO_LIMITS: Limits = {
   takingAway: UNLIMITED,
   secrets: UNLIMITED,
   costlyReads: UNLIMITED,
+  misses: { payer: UNLIMITED, site: UNLIMITED, location: UNLIMITED },
 };
 
 /** Charges a limit once for an act, however often the act is tried: others must not use up a budget by contending. */

@@ -15,8 +15,6 @@ export interface Services extends Isolate, Omit<Stores, 'heard'> {
   readList: ReadList;
   /** Where verification reads D1. */
   source: VerificationSource;
-  /** Whether one more key that is in no cache may be looked up, for this payer of the budget. */
-  mayMiss: (payer: string) => Promise<boolean>;
   limits: Limits;
   /** Where counts go: the queue, and the database that the queue fills. */
   usage: { send: (flush: UsageFlush) => Promise<void>; db: Database };

@@ -25,7 +25,7 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
       recordVerdict(services, verdict, call.clientIp);
       return toRpcVerdict(verdict);
     };
-    const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(call.clientIp));
+    const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(call.clientIp, `Worker of ${orgId}`));
     return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
 }

@@ -49,7 +49,6 @@ export async function openForCommand({ remote, persistTo }: Target): Promise<Ope
       cache: NO_RECORD_CACHE,
       // Commands make no calls with keys, so there is nothing to count.
       usage: { send: async () => {}, db: openDatabase(database) },
-      mayMiss: async () => true,
       limits: NO_LIMITS,
       keyring: async () => keyring,
       now: Date.now,

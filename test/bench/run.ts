@@ -45,6 +45,7 @@ const server = new Miniflare(
       SECRETS_RATE_LIMIT: LIMIT,
       READ_RATE_LIMIT: LIMIT,
       MISS_RATE_LIMIT: LIMIT,
+      SITE_MISS_RATE_LIMIT: LIMIT,
       ALL_MISSES_RATE_LIMIT: LIMIT,
     },
     bindings: { ...vars, RATE_LIMIT: 'off', MASTER_KEYS: `bench:${Buffer.alloc(32).toString('base64')}` },

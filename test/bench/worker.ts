@@ -42,7 +42,7 @@ app.get('/bench/verify/:times', async (c) => {
   const apiKey = c.req.header('x-APIKey') ?? null;
   const services = compose(c.env, c.executionCtx);
   for (let i = Number(c.req.param('times')); i > 0; i--) {
-    const verdict = await verifyKey(services, apiKey, CALL, () => CLIENT);
+    const verdict = await verifyKey(services, apiKey, CALL, () => payerOfAddress(CLIENT));
     if (!verdict.allowed) throw new Error(verdict.code);
   }
   return c.body(null, 204);

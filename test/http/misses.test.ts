@@ -12,6 +12,9 @@ import { type Location, openLocation } from '../support/location.ts';
  */
 
 const BUDGET = 100;
+const BUDGET_OF_SITE = 300;
+/** Of one address, in each isolate, before the first of them has found no key. */
+const UNCHECKED = 30;
 const MANY = 20_000;
 const AT_ONCE = 100;
 
@@ -114,11 +117,32 @@ describe('past the budget of an address', { retry: 2 }, () => {
     expect((await here.current(api_key)).status).toBe(200);
   });
 
-  test('a good key that is in KV works', async () => {
+  test('a good key is not looked up in KV either, and works where it is in memory', async () => {
     const here = openLocation();
-    await tryKeys(here, here.ip, BUDGET + 1);
     const { api_key } = await createKey(keys.ORG_ADMIN);
-    expect((await here.current(api_key)).status).toBe(200);
+    const inMemory = (await createKey(keys.ORG_ADMIN)).api_key;
+    expect((await here.current(inMemory)).status).toBe(200);
+    await tryKeys(here, here.ip, BUDGET + 1);
+    const { asked, result } = await here.asking(() => here.current(api_key));
+    expectRateLimited(result);
+    expect([asked.kvReads, asked.d1]).toEqual([[], []]);
+    expect((await here.current(inMemory)).status).toBe(200);
+    // From another address it is in KV.
+    expect((await here.current(api_key, { ip: somewhereIn('192.0.2.') })).status).toBe(200);
+  });
+
+  test('a strict bound has the same gate', async () => {
+    const here = openLocation({ MAX_STALENESS_SECONDS: '0' });
+    const inUse = (await createKey(keys.ORG_ADMIN)).api_key;
+    expect((await here.current(inUse)).status).toBe(200);
+    expect(await tryKeys(here, here.ip, BUDGET + 20)).toEqual({ UNKNOWN_KEY: BUDGET, RATE_LIMITED: 20 });
+    const { asked, result } = await here.asking(() => here.current(generateApiKey('lk')));
+    expectRateLimited(result);
+    expect(asked.d1).toEqual([]);
+    // A key that is known to exist is asked about at each call, from there as well.
+    for (let times = 0; times < 3; times++) expect((await here.current(inUse)).status).toBe(200);
+    const { api_key } = await createKey(keys.ORG_ADMIN);
+    expect((await here.current(api_key, { ip: somewhereIn('192.0.2.') })).status).toBe(200);
   });
 
   test('a good key whose record is out of date is looked up: it is in a cache', async () => {
@@ -149,6 +173,12 @@ describe('past the budget of an address', { retry: 2 }, () => {
   test.each<[string, string, string, boolean]>([
     ['of the same IPv6 /64 share it', `${one}:1:2:3:`, `${one}:4:5:6:`, true],
     ['of two IPv6 /64 do not', `${two}:1:2:3:`, `${two.slice(0, -1)}3:1:2:3:`, false],
+    [
+      'of one IPv6 /48 do not before the site has spent its own',
+      `${one.slice(0, -1)}7:1:2:3:`,
+      `${one.slice(0, -1)}8:1:2:3:`,
+      false,
+    ],
     ['of one IPv4 network do not', '198.18.0.', '198.19.0.', false],
   ])('addresses %s', async (_, first, second, shared) => {
     const here = openLocation();
@@ -170,6 +200,107 @@ describe('past the budget of an address', { retry: 2 }, () => {
       codes.push((await here.current(generateApiKey('lk'), { ip: times % 2 === 0 ? null : 'unreadable' })).body.code);
     }
     expect(codes.at(-1)).toBe('RATE_LIMITED');
+  });
+});
+
+describe.each<[string, Partial<Env>]>([
+  ['on', { RATE_LIMIT: 'on' }],
+  ['off', { RATE_LIMIT: 'off' }],
+])('3,500 unknown keys from 35 networks of one site, with RATE_LIMIT=%s', (_, settings) => {
+  test('cost what the site may, and keep out no member whose key is cold', { timeout: 120_000 }, async () => {
+    const here = openLocation(settings);
+    const { id, api_key } = await createKey(keys.ORG_ADMIN);
+    await forgetAllInKv();
+    expect((await here.current(keys.ORG_ADMIN)).status).toBe(200);
+    const site = `2001:db8:${randomGroup()}`;
+    const { asked, result } = await here.asking(async () => {
+      const codes: Record<string, number>[] = [];
+      for (let network = 0; network < 35; network++) {
+        codes.push(await tryKeys(here, somewhereIn(`${site}:${network.toString(16)}:1:2:3:`), 100));
+      }
+      return codes;
+    });
+    const unknown = result.reduce((sum, codes) => sum + (codes.UNKNOWN_KEY ?? 0), 0);
+    expect(unknown).toBe(BUDGET_OF_SITE);
+    expect([asked.records.length, asked.kvReads.length]).toEqual([BUDGET_OF_SITE, BUDGET_OF_SITE]);
+
+    expect((await here.current(api_key)).body.id).toBe(id);
+    await forgetAllInKv();
+    const other = openLocation(settings);
+    const body = { api_key, ip: '192.0.2.9' };
+    expect((await other.call(keys.ORG_ADMIN, 'POST /v2/api_keys/verify', { body })).body.valid).toBe(true);
+  });
+});
+
+describe('where strangers have spent the total of the location', () => {
+  const spent = { env: { ALL_MISSES_RATE_LIMIT: { limit: async () => ({ success: false }) } } };
+
+  test('a member whose key is cold is let in, and who has tried a key is not looked up', async () => {
+    const here = openLocation();
+    const { id, api_key } = await createKey(keys.ORG_ADMIN);
+    const cold = (await createKey(keys.ORG_ADMIN)).api_key;
+    await forgetAllInKv();
+    expect((await here.current(api_key, spent)).body.id).toBe(id);
+    expectUnauthenticated(await here.current(generateApiKey('lk'), spent), 'UNKNOWN_KEY');
+    const { asked, result } = await here.asking(() => here.current(cold, spent));
+    expectRateLimited(result);
+    expect([asked.kvReads, asked.d1]).toEqual([[], []]);
+    expect((await here.current(cold, { ...spent, ip: somewhereIn('192.0.2.') })).status).toBe(200);
+    expect((await here.current(api_key, spent)).body.id).toBe(id);
+  });
+});
+
+describe('a budget is charged', () => {
+  test('by what finds no key alone: many members with cold keys behind one address are all let in', async () => {
+    const here = openLocation();
+    const members = await Promise.all(Array.from({ length: 60 }, () => createKey(keys.ORG_ADMIN)));
+    await forgetAllInKv();
+    const answers = await Promise.all(members.map(({ api_key }) => here.current(api_key)));
+    expect(answers.map(({ status }) => status)).toEqual(members.map(() => 200));
+    // The budget is whole, with what was asked beforehand given back.
+    expect(await tryKeys(here, here.ip, BUDGET)).toEqual({ UNKNOWN_KEY: BUDGET });
+  });
+
+  test('by what is under way, until it is answered', async () => {
+    // The isolate alone, whose minute is that of the test.
+    const here = openLocation({ MISS_RATE_LIMIT: { limit: async () => ({ success: true }) } });
+    expect((await here.current(keys.ORG_ADMIN)).status).toBe(200);
+    here.d1 = 'hangs';
+    const { asked, result } = await here.asking(() => tryKeys(here, here.ip, BUDGET));
+    expect(result).toEqual({ UNAVAILABLE: BUDGET });
+    expect(asked.records).toHaveLength(BUDGET);
+    here.d1 = 'answers';
+    const more = await here.asking(() => here.current(generateApiKey('lk')));
+    expectRateLimited(more.result);
+    expect([more.asked.kvReads, more.asked.records]).toEqual([[], []]);
+    here.clock.now += 60_000;
+    expectUnauthenticated(await here.current(generateApiKey('lk')), 'UNKNOWN_KEY');
+  });
+
+  test.each<[string, () => Promise<RateLimitOutcome>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('Out of reach');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('Out of reach'))],
+  ])('by what this isolate knows itself where the limit %s', async (_, limit) => {
+    const limits = { MISS_RATE_LIMIT: { limit }, SITE_MISS_RATE_LIMIT: { limit }, ALL_MISSES_RATE_LIMIT: { limit } };
+    const here = openLocation(limits);
+    expect(await tryKeys(here, here.ip, BUDGET + 20)).toEqual({ UNKNOWN_KEY: BUDGET, RATE_LIMITED: 20 });
+  });
+
+  test('in a location with many isolates as in one, but for the first few of each', async () => {
+    const isolates = Array.from({ length: 5 }, () => openLocation());
+    const ip = somewhereIn('198.51.100.');
+    let looked = 0;
+    for (const isolate of isolates) {
+      const { asked } = await isolate.asking(() => tryKeys(isolate, ip, 100));
+      looked += asked.records.length;
+    }
+    expect(looked).toBeGreaterThanOrEqual(BUDGET);
+    expect(looked).toBeLessThanOrEqual(BUDGET + UNCHECKED * isolates.length);
   });
 });
 

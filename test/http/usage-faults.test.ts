@@ -5,6 +5,7 @@ import { compose } from '../../src/compose.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { flushUses, recordUse } from '../../src/domain/usage/record-use.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
 import { verifyKey } from '../../src/domain/verification/verify-key.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { UsageFlush } from '../../src/storage/usage.ts';
@@ -183,7 +184,7 @@ describe.each<[string, () => D1Database]>([
       const answer = await app.fetch(request, env, createExecutionContext());
       expect(await answer.json()).toMatchObject({ id: made.id });
     }
-    const verdict = await verifyKey(services, made.api_key, { clientIp: null, needs: [] }, () => 'nobody');
+    const verdict = await verifyKey(services, made.api_key, { clientIp: null, needs: [] }, () => payerOfAddress(null));
     expect(verdict.allowed).toBe(true);
     expect(deferred.length).toBeGreaterThan(0);
     await Promise.all(deferred);

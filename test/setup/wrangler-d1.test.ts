@@ -189,7 +189,6 @@ test('the commands work through it: a deployment is bootstrapped once, and its s
     source: openVerificationSource(database),
     cache: NO_RECORD_CACHE,
     usage: { send: async () => {}, db },
-    mayMiss: async () => true,
     limits: NO_LIMITS,
     keyring: async () => keyring,
     now: () => 1_700_000_000_000,

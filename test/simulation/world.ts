@@ -289,7 +289,7 @@ class World {
         },
       },
     };
-    const verdict = await verifyHash(watched, hash, call, () => 'anyone');
+    const verdict = await verifyHash(watched, hash, call, () => ({ name: `client ${startedAt}`, site: null }));
     const now = this.#time.now;
     this.#report.calls += 1;
     if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {
@@ -546,7 +546,6 @@ class World {
       },
       cache: this.#kv.at(location),
       usage: { send: async () => {}, db: openDatabase(d1) },
-      mayMiss: async () => true,
       limits: NO_LIMITS,
       keyring: async () => null,
       now: () => this.#time.now + site.clockError,

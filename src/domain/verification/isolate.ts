@@ -1,6 +1,7 @@
 import { UseCounter } from '../usage/use-counter.ts';
 import { HeardChanges } from './heard-changes.ts';
 import type { KeyRecord } from './key-record.ts';
+import { MissLedger } from './miss-budget.ts';
 import { RecentlyUsed } from './recently-used.ts';
 
 /** A record is a few kilobytes: far below the 128 MB that an isolate has. */
@@ -31,6 +32,8 @@ export interface Isolate {
     /** Hashes of which there was no key, with when the feed had last been heard at that time. */
     absences: RecentlyUsed<number>;
   };
+  /** Who looked for keys that there are not. */
+  misses: MissLedger;
   /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
   counting: { counter: UseCounter; plannedAt: number };
 }
@@ -46,6 +49,7 @@ export function newIsolate(): Isolate {
       mostChanges: MOST_CHANGES,
     },
     memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
+    misses: new MissLedger(),
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
   };
 }

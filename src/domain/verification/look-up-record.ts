@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
 import { D1_BUDGET_MS, keepUp, pollIfDue } from './follow-feed.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
+import { admitLookUp, FREE_ADMISSION, type MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 
 /*
@@ -37,56 +38,77 @@ export function recallRecord(services: Services, hash: string, now: number): Key
 /**
  * Finds what is known of a secret, wherever that takes.
  * @param hash its SHA-256, in hex
- * @param mayMiss asked before D1 is, for a key that is in no cache
+ * @param payer tells who pays if there is no such key
  */
-export async function lookUpRecord(services: Services, hash: string, mayMiss: () => Promise<boolean>): Promise<LookUp> {
-  if (services.settings.maxStalenessMs === 0) return lookUpInPrimary(services, hash);
+export async function lookUpRecord(services: Services, hash: string, payer: () => MissPayer): Promise<LookUp> {
+  const { memory, settings } = services;
+  if (isKnownAbsent(services, hash)) return { outcome: 'absent' };
+  // What is in memory has been found once, so a stranger did not make it up.
+  const isKnown = memory.records.get(hash) !== undefined;
+  const admission = isKnown ? FREE_ADMISSION : await admitLookUp(services, payer());
+  if (admission === null) return { outcome: 'over_budget' };
+  const look = { services, hash, foundKey: () => admission.foundKey() };
+  let found: LookUp | null = null;
+  try {
+    found = settings.maxStalenessMs === 0 ? await lookUpWithoutCache(look) : await lookUpInTiers(look);
+    return found;
+  } finally {
+    if (found?.outcome === 'found') admission.foundKey();
+    else admission.foundNone();
+  }
+}
+
+/** One look-up, that was let through the gate. */
+interface Look {
+  services: Services;
+  hash: string;
+  /** To be called when a key is found after the look-up was given up. */
+  foundKey: () => void;
+}
+
+function isKnownAbsent(services: Services, hash: string): boolean {
+  const { heard, memory, settings } = services;
+  const asOf = memory.absences.get(hash);
+  return asOf !== undefined && heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
+}
+
+async function lookUpInTiers(look: Look): Promise<LookUp> {
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const mostAge = await keepUp(services);
+    const mostAge = await keepUp(look.services);
     if (mostAge === null) return { outcome: 'unavailable' };
-    const found = await lookUpOnce(services, hash, mostAge, mayMiss);
+    const found = await lookUpOnce(look, mostAge);
     if (found !== 'outdated') return found;
   }
   return { outcome: 'unavailable' };
 }
 
-async function lookUpOnce(
-  services: Services,
-  hash: string,
-  mostAge: number,
-  mayMiss: () => Promise<boolean>,
-): Promise<LookUp | 'outdated'> {
-  const { heard, memory, cache, settings } = services;
+async function lookUpOnce(look: Look, mostAge: number): Promise<LookUp | 'outdated'> {
+  const { services, hash } = look;
+  const { heard, memory, cache } = services;
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
 
   const held = memory.records.get(hash);
   if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
-  const absentAsOf = memory.absences.get(hash);
-  if (absentAsOf !== undefined && heard.isAbsentStill(absentAsOf, readClock(services), settings.maxStalenessMs)) {
-    return { outcome: 'absent' };
-  }
 
   const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
   // What cannot be used for what is in it is as good as not there.
   const inKv = cached.ok && cached.value !== null ? compile(cached.value) : null;
   if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
-
-  const isInSomeCache = held !== undefined || inKv !== null;
-  if (!isInSomeCache && !(await mayMiss())) return { outcome: 'over_budget' };
-  return lookUpInD1(services, hash, mostAge);
+  return lookUpInD1(look, mostAge);
 }
 
-async function lookUpInD1(services: Services, hash: string, mostAge: number): Promise<LookUp | 'outdated'> {
+async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdated'> {
+  const { services, hash } = look;
   const { heard, memory, settings } = services;
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
   // What a replica with this bookmark lacks is at most what has happened since the feed was heard.
   const asOf = heard.lastHeardAt;
   const { clockSteps } = heard;
-  let stored = await readFromD1(services, hash, { bookmark: heard.lookupBookmark });
+  let stored = await readFromD1(look, { bookmark: heard.lookupBookmark });
   if (stored.ok && stored.value !== null && !isUsable(stored.value)) {
     // The replica lacks a change that this isolate has heard of since, or made itself.
-    stored = await readFromD1(services, hash, 'primary');
+    stored = await readFromD1(look, 'primary');
   }
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);
@@ -112,8 +134,7 @@ async function lookUpInD1(services: Services, hash: string, mostAge: number): Pr
  * for it then: else a key could never be read from a D1 that is always that slow.
  */
 async function readFromD1(
-  services: Services,
-  hash: string,
+  { services, hash, foundKey }: Look,
   from: Parameters<Services['source']['readRecord']>[1],
 ): Promise<Budgeted<VerificationRecord | null>> {
   const work = services.source.readRecord(hash, from);
@@ -121,7 +142,9 @@ async function readFromD1(
   if (!stored.ok && stored.reason === TOOK_TOO_LONG) {
     services.defer(
       work.then((late) => {
-        if (late !== null) keepLate(services, hash, late);
+        if (late === null) return;
+        foundKey();
+        keepLate(services, hash, late);
       }),
     );
   }
@@ -137,7 +160,18 @@ function keepLate(services: Services, hash: string, late: VerificationRecord): v
   if (isUsable) services.defer(services.cache.write(hash, late));
 }
 
-/** Asks the primary, without cache and without grace: with a bound of zero, and where a verdict's effects outlive it. */
+/**
+ * With a bound of zero: the primary is asked at each call, and there is no grace. Memory is told which keys there are,
+ * for the gate before this, and never asked what they may do.
+ */
+async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
+  const found = await lookUpInPrimary(services, hash);
+  if (found.outcome === 'found') remember(services, hash, found.record);
+  if (found.outcome === 'absent') services.memory.records.delete(hash);
+  return found;
+}
+
+/** Asks the primary, without cache and without grace: also where a verdict's effects outlive it. */
 export async function lookUpInPrimary(services: Services, hash: string): Promise<LookUp> {
   const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
   if (!stored.ok) {

@@ -3,6 +3,7 @@ import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Services } from '../services.ts';
 import { recordVerdict } from '../usage/record-use.ts';
 import type { Call } from './decide-access.ts';
+import { payerOfAddress } from './miss-budget.ts';
 import { concealForeign, type Verdict, verifyKey } from './verify-key.ts';
 
 /**
@@ -15,7 +16,9 @@ export async function verifyForBackend(
   apiKey: string,
   call: Call,
 ): Promise<Verdict> {
-  const found = await verifyKey(services, apiKey, call, () => `organisation ${caller.user.orgId}`);
+  const found = await verifyKey(services, apiKey, call, () =>
+    payerOfAddress(call.clientIp, `organisation ${caller.user.orgId}`),
+  );
   const verdict = concealForeign(found, (orgId) => hasAccessToOrganisation(caller, orgId));
   // As it is answered: what a stranger asks about a key is no use of it, and no place that it is used from.
   recordVerdict(services, verdict, call.clientIp);

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
+import type { MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 
 /** `key` of a refusal names the key that was refused, where there is one. */
@@ -20,7 +21,7 @@ export function verifyKey(
   services: Services,
   apiKey: string | null,
   call: Call,
-  payer: () => string,
+  payer: () => MissPayer,
 ): Verdict | Promise<Verdict> {
   if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
@@ -34,15 +35,15 @@ export function verifyHash(
   services: Services,
   hash: string,
   call: Call,
-  payer: () => string,
+  payer: () => MissPayer,
 ): Verdict | Promise<Verdict> {
   const now = readClock(services);
   const held = recallRecord(services, hash, now);
   return held !== null ? decide(hash, held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
 
-async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => string): Promise<Verdict> {
-  const found = await lookUpRecord(services, hash, () => services.mayMiss(payer()));
+async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => MissPayer): Promise<Verdict> {
+  const found = await lookUpRecord(services, hash, payer);
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
   return decideFound(services, hash, found, call);
 }

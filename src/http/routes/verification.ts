@@ -22,8 +22,9 @@ export const verificationRoutes = new Hono<HttpEnv>().post(
     if (verdict.allowed) {
       return c.json({ valid: true, code: 'VALID', key: currentKeyObject(verdict.key, call.clientIp) });
     }
-    // That there is no verdict is not a verdict.
-    if (verdict.code === 'UNAVAILABLE') return fail(c, { refused: 'denied', code: verdict.code });
+    // That there is no verdict is not a verdict: over the budget of look-ups, or without storage.
+    if (verdict.code === 'RATE_LIMITED' || verdict.code === 'UNAVAILABLE')
+      return fail(c, { refused: 'denied', code: verdict.code });
     return c.json({ valid: false, code: verdict.code });
   },
 );
