@@ -1,4 +1,4 @@
-import { foldCompatible } from './fold-text.ts';
+import { foldCompatible } from '../storage/fold-text.ts';
 import { containsWellFormedApiKey } from './secrets/api-key-format.ts';
 
 /*

@@ -52,7 +52,9 @@ async function seedUser(services: Services, caller: Caller, orgId: number, role:
       ipWhitelist: [],
       hasRestrictedPermissions: false,
       permissions: [],
+      userType: undefined,
       userId,
+      orgId: undefined,
     }),
   );
   return apiKey;

@@ -1,11 +1,10 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { AuditAction } from './audit-actions.ts';
 import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
-import { type Database, runBatch, type Statement, statement, writeThenRead } from './database.ts';
-import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './keys.ts';
+import { type Database, runBatch, type Statement, writeThenRead } from './database.ts';
 import type { RecordCache } from './record-cache.ts';
-import { apiKeys, feedState } from './schema.ts';
-import { nameOfUser } from './users.ts';
+import { apiKeys, auditEvents, feedState, keyChanges, organisations, users } from './schema.ts';
+import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './secrets.ts';
 
 /*
  * The one write path: every change of a key or a user goes through here, so that its rows, the change feed, the audit
@@ -30,12 +29,15 @@ export type Actor =
   | { userId: string; apiKeyId: number | null; clientIp: string | null; judgement: Judgement }
   | { operator: string };
 
-/** The name of an actor as it is written down beside what it did, inside a batch. */
-export function nameOfActor(actor: Actor): SQL<string> {
-  return 'operator' in actor ? sql`${actor.operator}` : nameOfUser(actor.userId);
+/** What is written down of a change, whatever it is. */
+export interface ChangeEvent {
+  audit: { action: AuditAction; changes: Record<string, unknown> };
+  actor: Actor;
+  /** Unix milliseconds. */
+  now: number;
 }
 
-interface Change {
+interface Change extends ChangeEvent {
   /** What has to be there before the change; each statement may touch any number of rows. */
   before?: readonly Statement[];
   /**
@@ -45,18 +47,14 @@ interface Change {
   rows: readonly Statement[];
   /** Further statements, which may touch any number of rows. */
   after?: readonly Statement[];
-  audit: { action: AuditAction; changes: Record<string, unknown> };
-  actor: Actor;
-  /** Unix milliseconds. */
-  now: number;
 }
 
-export interface KeyChange extends Change {
+interface KeyChange extends Change {
   /** The key that changes: its id, or how the batch finds it once its rows are there. */
   keyId: number | SQL<number>;
 }
 
-export interface UserChange extends Change {
+interface UserChange extends Change {
   /** The user that changes, and the organisation that it is in. */
   userId: string;
   orgId: number;
@@ -68,7 +66,7 @@ export interface RevokedKey {
   label: string;
 }
 
-export interface OrganisationChange extends Change {
+interface OrganisationChange extends Change {
   orgId: SQL<number>;
 }
 
@@ -84,9 +82,9 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
     change,
     [appendToFeed(db, { apiKeyId: keyId, userId: NONE }, change.now), advanceHead(db)],
     {
-      orgId: sql`(SELECT org_id FROM api_keys WHERE id = ${keyId})`,
+      orgId: sql`(SELECT ${apiKeys.orgId} FROM ${apiKeys} WHERE ${apiKeys.id} = ${keyId})`,
       apiKeyId: keyId,
-      userId: sql`(SELECT user_id FROM api_keys WHERE id = ${keyId})`,
+      userId: sql`(SELECT ${apiKeys.userId} FROM ${apiKeys} WHERE ${apiKeys.id} = ${keyId})`,
     },
     selectLiveSecrets(db, keyId, change.now),
   );
@@ -143,14 +141,11 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
 }
 
 /** What is to be on record although nothing changed: that someone saw a secret, or tried what it may not do. */
-export interface Occurrence {
-  orgId: number | SQL<number>;
+export interface Occurrence extends ChangeEvent {
+  /** Where it happened; `deployment`: in the deployment's own organisation. */
+  orgId: number | 'deployment';
   apiKeyId: number | null;
   userId: string | null;
-  audit: Change['audit'];
-  actor: Actor;
-  /** Unix milliseconds. */
-  now: number;
 }
 
 /** Puts an attempt on record that was refused. It was judged, but nothing hangs on whether that still holds. */
@@ -175,8 +170,9 @@ export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: O
 
 function appendOccurrence(db: Database, occurrence: Occurrence): Statement {
   const { orgId, apiKeyId, userId } = occurrence;
+  const deployment = sql<number>`(SELECT ${organisations.id} FROM ${organisations} WHERE ${organisations.isDeployment} = 1)`;
   return appendAuditEvent(db, occurrence, {
-    orgId: sql`${orgId}`,
+    orgId: orgId === 'deployment' ? deployment : sql`${orgId}`,
     apiKeyId: sql`${apiKeyId}`,
     userId: sql`${userId}`,
   });
@@ -209,7 +205,7 @@ async function commit<Row>(
 }
 
 /** What comes before everything else in a batch; nothing for an operator, whose command nobody judges. */
-function assertAuthority(db: Database, { actor, now }: Pick<Change, 'actor' | 'now'>): Statement[] {
+function assertAuthority(db: Database, { actor, now }: Pick<ChangeEvent, 'actor' | 'now'>): Statement[] {
   return 'operator' in actor ? [] : [assertJudgement(db, actor.judgement, now)];
 }
 
@@ -218,16 +214,12 @@ function appendToFeed(
   changed: { apiKeyId: SQL<number | null>; userId: SQL<string | null> },
   now: number,
 ): Statement {
-  return statement(
-    db,
-    sql`
-    INSERT INTO key_changes (api_key_id, user_id, at) VALUES (${changed.apiKeyId}, ${changed.userId}, ${now})`,
-  );
+  return db.insert(keyChanges).values({ ...changed, at: now });
 }
 
 /** Moves the head to the row that the statement just before inserted. */
 function advanceHead(db: Database): Statement {
-  return statement(db, sql`UPDATE feed_state SET head = last_insert_rowid()`);
+  return db.update(feedState).set({ head: sql`last_insert_rowid()` });
 }
 
 /** Which key or user an event is about, in which organisation; as the batch finds them. */
@@ -237,21 +229,34 @@ interface AuditSubject {
   userId: SQL<string | null>;
 }
 
-function appendAuditEvent(
-  db: Database,
-  { audit, actor, now }: Pick<Change, 'audit' | 'actor' | 'now'>,
-  subject: AuditSubject,
-): Statement {
+function appendAuditEvent(db: Database, { audit, actor, now }: ChangeEvent, subject: AuditSubject): Statement {
+  return db.insert(auditEvents).values({ ...subject, ...auditColumns(db, { audit, actor, now }) });
+}
+
+/** The columns of an audit event, but for what it is about. */
+export function auditColumns(db: Database, { audit, actor, now }: ChangeEvent) {
   const by = 'operator' in actor ? { userId: null, apiKeyId: null, clientIp: null } : actor;
-  return statement(
-    db,
-    sql`
-    INSERT INTO audit_events (
-      org_id, at, action, actor_user_id, actor_name, actor_api_key_id, client_ip, api_key_id, user_id, changes
-    )
-    VALUES (
-      ${subject.orgId}, ${now}, ${audit.action}, ${by.userId}, ${nameOfActor(actor)}, ${by.apiKeyId}, ${by.clientIp},
-      ${subject.apiKeyId}, ${subject.userId}, ${JSON.stringify(audit.changes)}
-    )`,
-  );
+  return {
+    at: now,
+    action: audit.action,
+    actorUserId: by.userId,
+    actorName: nameOfActor(db, actor),
+    actorApiKeyId: by.apiKeyId,
+    clientIp: by.clientIp,
+    changes: audit.changes,
+  };
+}
+
+/** The name of an actor as it is written down beside what it did, inside a batch. */
+export function nameOfActor(db: Database, actor: Actor): SQL<string> {
+  return 'operator' in actor ? sql`${actor.operator}` : nameOfUser(db, sql`${actor.userId}`);
+}
+
+/** The name of a user of today, inside a batch. */
+export function nameOfUser(db: Database, userId: SQL): SQL<string> {
+  const name = sql<string>`CASE ${users.type} WHEN 'bot' THEN 'Main integration' ELSE ${users.firstName} || ' ' || ${users.lastName} END`;
+  return sql`(${db
+    .select({ name: name.as('name') })
+    .from(users)
+    .where(eq(users.id, userId))})`;
 }

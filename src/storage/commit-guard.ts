@@ -1,5 +1,8 @@
-import { type SQL, sql } from 'drizzle-orm';
-import { type Database, type Statement, statement } from './database.ts';
+import { and, exists, gt, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import type { Database, Statement } from './database.ts';
+import { insertFrom } from './insert-from.ts';
+import { commitGuard, feedState, keyChanges } from './schema.ts';
 
 /*
  * What makes a batch all or nothing. An act is judged in TypeScript, some milliseconds before its batch is committed. In
@@ -36,29 +39,33 @@ const CONSTRAINT = 'commit_guard_holds';
  */
 export function assertJudgement(db: Database, judgement: Judgement, now: number): Statement {
   const { epoch, seq, apiKeyIds, userIds, expiresAt } = judgement;
-  return statement(
-    db,
-    sql`
-    INSERT INTO commit_guard (holds)
-    SELECT 0 FROM feed_state
-    WHERE epoch <> ${epoch}
-      OR head < ${seq}
-      OR (head > ${seq} AND coalesce((SELECT min(seq) FROM key_changes), head + 1) > ${seq} + 1)
-      OR EXISTS (
-        SELECT 1 FROM key_changes WHERE seq > ${seq} AND (
-          api_key_id IN (SELECT value FROM json_each(${JSON.stringify(apiKeyIds)}))
-          OR user_id IN (SELECT value FROM json_each(${JSON.stringify(userIds)}))))
-      OR ${isPast(expiresAt, now)}`,
+  const isPruned = sql`coalesce((SELECT min(${keyChanges.seq}) FROM ${keyChanges}), ${feedState.head} + 1) > ${seq} + 1`;
+  const changed = db
+    .select({ seq: keyChanges.seq })
+    .from(keyChanges)
+    .where(
+      and(gt(keyChanges.seq, seq), or(isOneOf(keyChanges.apiKeyId, apiKeyIds), isOneOf(keyChanges.userId, userIds))),
+    );
+  const isOutdated = or(
+    ne(feedState.epoch, epoch),
+    lt(feedState.head, seq),
+    and(gt(feedState.head, seq), isPruned),
+    exists(changed),
+    expiresAt === null ? undefined : sql`max(${now}, CAST(unixepoch('subsec') * 1000 AS INTEGER)) >= ${expiresAt}`,
   );
+  return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`${feedState} WHERE ${isOutdated}`);
 }
 
-function isPast(expiresAt: number | null, now: number): SQL {
-  return expiresAt === null ? sql`0` : sql`max(${now}, CAST(unixepoch('subsec') * 1000 AS INTEGER)) >= ${expiresAt}`;
+function isOneOf(column: SQLiteColumn, values: readonly (number | string)[]): SQL {
+  return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 }
+
+/** What the CHECK constraint of the table lets no one insert. */
+const FORBIDDEN_ROW = { holds: 0 };
 
 /** Fails unless the statement just before it touched exactly one row. */
 export function assertOneRowTouched(db: Database): Statement {
-  return statement(db, sql`INSERT INTO commit_guard (holds) SELECT 0 WHERE changes() <> 1`);
+  return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`(SELECT 1) WHERE changes() <> 1`);
 }
 
 /** Whether a batch failed by one of these statements, so that nothing of it was done. */

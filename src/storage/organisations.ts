@@ -1,6 +1,11 @@
-import { count, desc, eq, type SQL, sql } from 'drizzle-orm';
-import { type Database, type Statement, statement } from './database.ts';
+import { count, desc, eq, sql } from 'drizzle-orm';
+import type { Database } from './database.ts';
+import { foldText } from './fold-text.ts';
 import { organisations } from './schema.ts';
+
+/*
+ * Reading organisations. They are written by change-organisations.ts.
+ */
 
 export type OrganisationRow = Omit<typeof organisations.$inferSelect, 'nameFolded'>;
 
@@ -19,10 +24,10 @@ export async function readOrganisation(db: Database, id: number): Promise<Organi
 /** One page of the organisations of the deployment, newest first, and how many there are in all. */
 export async function readOrganisations(
   db: Database,
-  searchFolded: string | undefined,
+  query: string | undefined,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ organisations: OrganisationRow[]; count: number }> {
-  const condition = searchFolded === undefined ? undefined : sql`instr(${organisations.nameFolded}, ${searchFolded})`;
+  const condition = query === undefined ? undefined : sql`instr(${organisations.nameFolded}, ${foldText(query)})`;
   const [counted, found] = await db.batch([
     db.select({ count: count() }).from(organisations).where(condition),
     db
@@ -34,29 +39,4 @@ export async function readOrganisations(
       .offset(offset),
   ]);
   return { organisations: found, count: counted[0]?.count ?? 0 };
-}
-
-/** Adds an organisation. Of those that are the deployment's own there is one: a second is not added. */
-export function insertOrganisation(
-  db: Database,
-  organisation: { name: string; nameFolded: string; isDeployment: boolean; createdAt: number },
-): Statement {
-  const isDeployment = organisation.isDeployment ? 1 : 0;
-  return statement(
-    db,
-    sql`
-    INSERT INTO organisations (name, name_folded, is_deployment, created_at)
-    SELECT ${organisation.name}, ${organisation.nameFolded}, ${isDeployment}, ${organisation.createdAt}
-    WHERE ${isDeployment} = 0 OR NOT EXISTS (SELECT 1 FROM organisations WHERE is_deployment = 1)`,
-  );
-}
-
-/** The organisation that the first statement of a batch just inserted. */
-export function newestOrganisation(): SQL<number> {
-  return sql`(SELECT max(id) FROM organisations)`;
-}
-
-/** The deployment's own organisation, inside a batch. */
-export function deploymentOrganisation(): SQL<number> {
-  return sql`(SELECT id FROM organisations WHERE is_deployment = 1)`;
 }

@@ -1,6 +1,11 @@
-import { type SQL, sql } from 'drizzle-orm';
-import { type Actor, nameOfActor } from './commit-change.ts';
-import { type Database, type Statement, statement } from './database.ts';
+import { and, eq, exists, gt, inArray, isNull, ne, notExists, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/sqlite-core';
+import { auditColumns, type ChangeEvent, nameOfActor } from './commit-change.ts';
+import type { Database, Statement } from './database.ts';
+import { insertFrom } from './insert-from.ts';
+import { apiKeySecrets, apiKeys, auditEvents, users } from './schema.ts';
+
+const maker = alias(users, 'maker');
 
 /**
  * Statements of the batch that raises a user's role. They revoke the keys of this user whose secret someone else made who
@@ -10,53 +15,61 @@ import { type Database, type Statement, statement } from './database.ts';
  */
 export function revokeKeysOfPromoted(
   db: Database,
-  { userId, makers, actor, now }: { userId: string; makers: readonly string[]; actor: Actor; now: number },
+  { userId, makers, actor, now }: { userId: string; makers: readonly string[] } & Pick<ChangeEvent, 'actor' | 'now'>,
 ): Statement[] {
   const revokedBy = 'operator' in actor ? null : actor.userId;
+  const mintedBy = sql`coalesce(${apiKeySecrets.mintedBy}, ${apiKeys.createdBy})`;
+  const mayGive = db
+    .select({ id: maker.id })
+    .from(maker)
+    .where(
+      and(
+        eq(maker.id, mintedBy),
+        eq(maker.disabled, false),
+        sql`${maker.role} IN (SELECT value FROM json_each(${JSON.stringify(makers)}))`,
+      ),
+    );
+  const isKnownToAnother = and(ne(mintedBy, userId), notExists(mayGive));
+  const revokedNow = and(eq(apiKeys.userId, userId), eq(apiKeys.revokedAt, now));
+  const secretInUse = db
+    .select({ hash: apiKeySecrets.hash })
+    .from(apiKeySecrets)
+    .where(and(eq(apiKeySecrets.keyId, apiKeys.id), isNull(apiKeySecrets.retiresAt), isKnownToAnother));
+  const keyOfSecret = db
+    .select({ id: apiKeys.id })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, apiKeySecrets.keyId), eq(apiKeys.userId, userId), isKnownToAnother));
+  const event = auditColumns(db, {
+    audit: {
+      action: 'api_key.revoked',
+      changes: { disabled: [false, true], because: 'the role of its user was raised' },
+    },
+    actor,
+    now,
+  });
   return [
-    statement(
+    db
+      .update(apiKeys)
+      .set({
+        revokedBy,
+        revokedByName: nameOfActor(db, actor),
+        revokedAt: now,
+        revision: sql`${apiKeys.revision} + 1`,
+      })
+      .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), exists(secretInUse))),
+    db
+      .update(apiKeySecrets)
+      .set({ retiresAt: now })
+      .where(and(gt(apiKeySecrets.retiresAt, now), exists(keyOfSecret))),
+    db
+      .update(apiKeySecrets)
+      .set({ sealed: null })
+      .where(inArray(apiKeySecrets.keyId, db.select({ id: apiKeys.id }).from(apiKeys).where(revokedNow))),
+    insertFrom(
       db,
-      sql`
-    UPDATE api_keys
-    SET revoked_by = ${revokedBy}, revoked_by_name = ${nameOfActor(actor)}, revoked_at = ${now}, revision = revision + 1
-    WHERE user_id = ${userId} AND revoked_at IS NULL AND EXISTS (
-      SELECT 1 FROM api_key_secrets AS secret
-      WHERE secret.key_id = api_keys.id AND secret.retires_at IS NULL
-        AND ${isKnownToAnother(sql`coalesce(secret.minted_by, api_keys.created_by)`, userId, makers)})`,
-    ),
-    statement(
-      db,
-      sql`
-    UPDATE api_key_secrets SET retires_at = ${now}
-    WHERE retires_at > ${now} AND EXISTS (
-      SELECT 1 FROM api_keys AS key
-      WHERE key.id = api_key_secrets.key_id AND key.user_id = ${userId}
-        AND ${isKnownToAnother(sql`coalesce(api_key_secrets.minted_by, key.created_by)`, userId, makers)})`,
-    ),
-    statement(
-      db,
-      sql`
-    UPDATE api_key_secrets SET sealed = NULL
-    WHERE key_id IN (SELECT id FROM api_keys WHERE user_id = ${userId} AND revoked_at = ${now})`,
-    ),
-    statement(
-      db,
-      sql`
-    INSERT INTO audit_events (
-      org_id, at, action, actor_user_id, actor_name, actor_api_key_id, client_ip, api_key_id, user_id, changes
-    )
-    SELECT
-      org_id, ${now}, 'api_key.revoked', ${revokedBy}, ${nameOfActor(actor)},
-      ${'operator' in actor ? null : actor.apiKeyId}, ${'operator' in actor ? null : actor.clientIp}, id, user_id,
-      ${JSON.stringify({ disabled: [false, true], because: 'the role of its user was raised' })}
-    FROM api_keys WHERE user_id = ${userId} AND revoked_at = ${now}`,
+      auditEvents,
+      { ...event, id: sql`NULL`, orgId: apiKeys.orgId, apiKeyId: apiKeys.id, userId: apiKeys.userId },
+      sql`${apiKeys} WHERE ${revokedNow}`,
     ),
   ];
-}
-
-function isKnownToAnother(maker: SQL, userId: string, makers: readonly string[]): SQL {
-  return sql`${maker} <> ${userId} AND NOT EXISTS (
-    SELECT 1 FROM users AS maker
-    WHERE maker.id = ${maker} AND maker.disabled = 0
-      AND maker.role IN (SELECT value FROM json_each(${JSON.stringify(makers)})))`;
 }

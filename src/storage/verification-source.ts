@@ -1,6 +1,6 @@
 import { type FeedAnswer, readFeed } from './change-feed.ts';
-import { readVerificationRecord } from './keys.ts';
 import { openSession } from './list-reads.ts';
+import { readVerificationRecord } from './secrets.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /** Where verification gets its truth from: D1, the primary or the nearest replica that is recent enough. */

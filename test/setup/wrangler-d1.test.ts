@@ -15,10 +15,11 @@ import { parseSettings } from '../../src/env.ts';
 import { runWrangler } from '../../src/setup/wrangler.ts';
 import { WranglerD1 } from '../../src/setup/wrangler-d1.ts';
 import { openDatabase, statement, writeThenRead } from '../../src/storage/database.ts';
-import { readKey, readSecretInUse } from '../../src/storage/keys.ts';
+import { readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../../src/storage/record-cache.ts';
 import { organisations } from '../../src/storage/schema.ts';
+import { readSecretInUse } from '../../src/storage/secrets.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 
 /*

@@ -14,18 +14,12 @@ import { compileKeyRecord } from '../../src/domain/verification/key-record.ts';
 import { readClock } from '../../src/domain/verification/read-clock.ts';
 import { verifyHash } from '../../src/domain/verification/verify-key.ts';
 import { pruneFeed } from '../../src/storage/change-feed.ts';
-import { commitKeyChange, commitUserChange } from '../../src/storage/commit-change.ts';
+import { addKey, replaceSecret } from '../../src/storage/change-keys.ts';
+import { addUser } from '../../src/storage/change-users.ts';
 import { openDatabase } from '../../src/storage/database.ts';
-import {
-  insertFirstSecret,
-  insertKey,
-  type KeyRow,
-  keyIdOfSecret,
-  readKey,
-  replaceSecret,
-} from '../../src/storage/keys.ts';
+import { type KeyRow, readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
-import { insertUser, readUser } from '../../src/storage/users.ts';
+import { readUser } from '../../src/storage/users.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { LateKv } from './late-kv.ts';
 import { Random } from './random.ts';
@@ -335,7 +329,7 @@ class World {
 
   #drawPatch(): KeyPatch {
     const tomorrow = toDate(this.#time.now + 24 * HOUR);
-    return this.#random.pick<KeyPatch>([
+    const patch = this.#random.pick<Partial<KeyPatch>>([
       { ipWhitelist: this.#random.pick(ALLOWLISTS) },
       { ipWhitelist: [] },
       { restriction: { hasRestrictedPermissions: true, permissions: ['review_read'] } },
@@ -344,6 +338,7 @@ class World {
       { expirationDate: null },
       { label: `label ${this.#made++}` },
     ]);
+    return { ...UNCHANGED, ...patch };
   }
 
   async #changeAnyKey(services: Services, patch: KeyPatch | 'revoke' | 'rotate'): Promise<void> {
@@ -373,18 +368,12 @@ class World {
       const at = overlap - this.#random.between(0, 400);
       this.#time.after(Math.max(0, at), () => this.#start(this.#call(String(old.hash))));
     }
-    await commitKeyChange(services, {
-      ...replaceSecret(
-        services.db,
-        key,
-        { hash, sealed: '', hint: '', hintFolded: '', createdAt: now, mintedBy: key.userId },
-        now + overlap,
-      ),
-      keyId: key.id,
-      audit: { action: 'api_key.rotated', changes: {} },
-      actor: { operator: 'simulation' },
-      now,
-    });
+    await replaceSecret(
+      services,
+      key,
+      { secret: { hash, sealed: '', hint: '' }, mintedBy: key.userId, overlapEndsAt: now + overlap },
+      { audit: { action: 'api_key.rotated', changes: {} }, actor: { operator: 'simulation' }, now },
+    );
     this.#addHash(hash);
   }
 
@@ -411,27 +400,16 @@ class World {
 
   async #createUser(services: Services): Promise<void> {
     const id = (++this.#made).toString(16).padStart(24, '0');
-    const email = `${id}@simulated.example`;
-    await commitUserChange(services, {
-      rows: [
-        insertUser(services.db, {
-          id,
-          orgId: 1,
-          role: this.#random.pick(ROLES),
-          firstName: 'Simulated',
-          lastName: 'User',
-          email,
-          emailFolded: email,
-          searchFolded: email,
-          createdAt: services.now(),
-        }),
-      ],
-      userId: id,
-      orgId: 1,
-      audit: { action: 'user.created', changes: {} },
-      actor: { operator: 'simulation' },
-      now: services.now(),
-    });
+    const person = { firstName: 'Simulated', lastName: 'User', email: `${id}@simulated.example` };
+    await addUser(
+      services,
+      { ...person, id, orgId: 1, role: this.#random.pick(ROLES) },
+      {
+        audit: { action: 'user.created', changes: {} },
+        actor: { operator: 'simulation' },
+        now: services.now(),
+      },
+    );
     this.#userIds.push(id);
   }
 
@@ -442,31 +420,23 @@ class World {
     this.#toCome.push(`hash ${++this.#made}`);
     if (hash === undefined || users.length === 0) return;
     this.#changing = 'key';
-    const label = `key ${this.#made}`;
-    await commitKeyChange(services, {
-      rows: [
-        insertKey(services.db, {
-          userId: String(this.#random.pick(users).id),
-          label,
-          labelFolded: label,
-          description: null,
-          hint: '',
-          hintFolded: '',
-          expirationDate: null,
-          ipWhitelist: this.#random.pick(ALLOWLISTS),
-          hasRestrictedPermissions: false,
-          permissions: [],
-          createdBy: 'f'.repeat(24),
-          createdByName: 'Simulated User',
-          createdAt: services.now(),
-        }),
-        insertFirstSecret(services.db, { hash, sealed: '', createdAt: services.now(), mintedBy: 'f'.repeat(24) }),
-      ],
-      keyId: keyIdOfSecret(hash),
-      audit: { action: 'api_key.created', changes: {} },
-      actor: { operator: 'simulation' },
-      now: services.now(),
-    });
+    const fields = {
+      label: `key ${this.#made}`,
+      description: null,
+      expirationDate: null,
+      ipWhitelist: this.#random.pick(ALLOWLISTS),
+      hasRestrictedPermissions: false,
+      permissions: [],
+    };
+    await addKey(
+      services,
+      { fields, secret: { hash, sealed: '', hint: '' }, owner: { userId: String(this.#random.pick(users).id) } },
+      {
+        audit: { action: 'api_key.created', changes: {} },
+        actor: { operator: 'simulation' },
+        now: services.now(),
+      },
+    );
     this.#addHash(hash);
   }
 
@@ -559,6 +529,14 @@ class World {
     this.#report.violations.push(what);
   }
 }
+
+const UNCHANGED: KeyPatch = {
+  label: undefined,
+  description: undefined,
+  expirationDate: undefined,
+  ipWhitelist: undefined,
+  restriction: undefined,
+};
 
 /** A caller that may do everything, judged at this place in the change feed. */
 function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch: string; seq: number }): Caller {

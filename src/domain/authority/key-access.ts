@@ -1,4 +1,4 @@
-import type { KeyRow } from '../../storage/keys.ts';
+import type { Key } from '../keys/key.ts';
 import { administersKeys } from '../permissions/roles.ts';
 import type { Caller } from './caller.ts';
 
@@ -11,7 +11,7 @@ export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean 
  * Whether the caller may list, read and revoke a key: its own, and for administrators every key of the organisations
  * that they work in. What lies outside looks as if it did not exist.
  */
-export function hasAccessToKey(caller: Caller, key: Pick<KeyRow, 'orgId' | 'userId'>): boolean {
+export function hasAccessToKey(caller: Caller, key: Pick<Key, 'orgId' | 'userId'>): boolean {
   if (key.userId === caller.user.id) return true;
   return administersKeys(caller.user.role) && hasAccessToOrganisation(caller, key.orgId);
 }

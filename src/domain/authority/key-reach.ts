@@ -1,11 +1,11 @@
-import type { KeyRow } from '../../storage/keys.ts';
+import type { Key } from '../keys/key.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Caller } from './caller.ts';
 import { findShortfall } from './reach.ts';
 import type { Shortfall } from './refusal.ts';
 
 type Judged = Pick<
-  KeyRow,
+  Key,
   'userId' | 'userType' | 'userRole' | 'ipWhitelist' | 'expirationDate' | 'hasRestrictedPermissions' | 'permissions'
 >;
 

@@ -1,5 +1,5 @@
 import { recordRefusal } from '../../storage/commit-change.ts';
-import type { KeyRow } from '../../storage/keys.ts';
+import type { Key } from '../keys/key.ts';
 import type { Services } from '../services.ts';
 import { actorOf, type Caller } from './caller.ts';
 import type { Refusal, Shortfall } from './refusal.ts';
@@ -47,7 +47,7 @@ export function refuseKeyReach(
   services: Services,
   caller: Caller,
   action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
-  key: Pick<KeyRow, 'id' | 'orgId' | 'userId'>,
+  key: Pick<Key, 'id' | 'orgId' | 'userId'>,
   shortfall: Shortfall,
 ): Promise<Refusal> {
   return refuseReach(services, caller, { action, orgId: key.orgId, apiKeyId: key.id, userId: key.userId }, shortfall);

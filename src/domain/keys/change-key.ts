@@ -1,25 +1,23 @@
-import { commitKeyChange } from '../../storage/commit-change.ts';
-import { type KeyFields, type KeyRow, updateKey } from '../../storage/keys.ts';
+import { changeKeyFields } from '../../storage/change-keys.ts';
 import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
-import { untilUncontended } from '../authority/until-uncontended.ts';
-import { foldText } from '../fold-text.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
 import type { Services } from '../services.ts';
-import { findKeyById } from './find-key.ts';
+import { actOnKey } from './act-on-key.ts';
+import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
 
-/** The fields to change; those left out stay as they are. */
-export interface KeyPatch {
-  label?: string | undefined;
-  description?: string | null | undefined;
-  expirationDate?: string | null | undefined;
-  ipWhitelist?: string[] | undefined;
+type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;
+
+/** The fields to change; what is undefined stays as it is. */
+export type KeyPatch = {
+  [Name in Exclude<keyof KeyFields, keyof Restriction>]: KeyFields[Name] | undefined;
+} & {
   /** The two come together. `permissions` counts only for a restricted key. */
-  restriction?: { hasRestrictedPermissions: boolean; permissions: string[] } | undefined;
-}
+  restriction: Restriction | undefined;
+};
 
 /**
  * Changes fields of a key that the caller has access to. The caller needs to reach the key both as it is and as it
@@ -28,43 +26,29 @@ export interface KeyPatch {
 export function changeKey(
   services: Services,
   caller: Caller,
-  key: KeyRow,
+  key: Key,
   patch: KeyPatch,
-): Promise<Outcome<{ key: KeyRow }>> {
-  return untilUncontended(services, caller, async (confirmed, isFirst) => {
-    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
-    return present === null ? { refused: 'not_found' } : tryChange(services, confirmed, present, patch);
-  });
+): Promise<Outcome<{ key: Key }>> {
+  return actOnKey(services, caller, key, (confirmed, present) => tryChange(services, confirmed, present, patch));
 }
 
-/** @returns null when the key was changed by someone else between the judgement and the write */
+/** @returns null when the caller or the key was changed between the judgement and the write */
 async function tryChange(
   services: Services,
   caller: Caller,
-  key: KeyRow,
+  key: Key,
   patch: KeyPatch,
-): Promise<Outcome<{ key: KeyRow }> | null> {
+): Promise<Outcome<{ key: Key }> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be changed. Create a new one.' } };
   }
-  const after = apply(key, patch);
-  const shortfall =
-    findKeyShortfall(caller, key) ?? findKeyShortfall(caller, { ...key, ...after.fields }, after.judgedPermissions);
+  const { fields, judgedPermissions } = apply(key, patch);
+  const shortfall = findKeyShortfall(caller, key) ?? findKeyShortfall(caller, { ...key, ...fields }, judgedPermissions);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.change', key, shortfall);
 
-  const { fields } = after;
-  const changes = differences({
-    label: [key.label, fields.label],
-    description: [key.description, fields.description],
-    expiration_date: [key.expirationDate, fields.expirationDate],
-    ip_whitelist: [key.ipWhitelist, fields.ipWhitelist],
-    has_restricted_permissions: [key.hasRestrictedPermissions, fields.hasRestrictedPermissions],
-    permissions: [key.permissions, fields.permissions],
-  });
+  const changes = differences(KEY_FIELDS, fieldsOf(key), fields);
   if (Object.keys(changes).length === 0) return { key };
-  const changed = await commitKeyChange(services, {
-    rows: [updateKey(services.db, key, fields)],
-    keyId: key.id,
+  const changed = await changeKeyFields(services, key, fields, {
     audit: { action: 'api_key.changed', changes },
     actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
     now: services.now(),
@@ -72,20 +56,18 @@ async function tryChange(
   return changed === null ? null : { key: changed };
 }
 
-function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermissions: PermissionName[] } {
-  const label = patch.label ?? key.label;
+function apply(key: Key, patch: KeyPatch): { fields: KeyFields; judgedPermissions: PermissionName[] } {
+  const { restriction: wanted, ...others } = patch;
   const kept = { hasRestrictedPermissions: key.hasRestrictedPermissions, permissions: key.permissions };
-  const restriction = patch.restriction === undefined ? kept : restrict(key, patch.restriction);
+  const restriction = wanted === undefined ? kept : restrict(key, wanted);
   const isNewList = restriction.hasRestrictedPermissions && restriction.permissions !== key.permissions;
   return {
     fields: {
-      label,
-      labelFolded: foldText(label),
-      description: patch.description === undefined ? key.description : patch.description,
-      expirationDate: patch.expirationDate === undefined ? key.expirationDate : patch.expirationDate,
-      ipWhitelist: patch.ipWhitelist ?? key.ipWhitelist,
-      hasRestrictedPermissions: restriction.hasRestrictedPermissions,
-      permissions: restriction.permissions,
+      label: others.label ?? key.label,
+      description: others.description === undefined ? key.description : others.description,
+      expirationDate: others.expirationDate === undefined ? key.expirationDate : others.expirationDate,
+      ipWhitelist: others.ipWhitelist ?? key.ipWhitelist,
+      ...restriction,
     },
     judgedPermissions: isNewList
       ? restriction.permissions.filter(isPermissionName)
@@ -94,10 +76,7 @@ function apply(key: KeyRow, patch: KeyPatch): { fields: KeyFields; judgedPermiss
 }
 
 /** What a new restriction stores. A list put back as it was shown, filtered or not, leaves what was stored alone. */
-function restrict(
-  key: KeyRow,
-  given: { hasRestrictedPermissions: boolean; permissions: string[] },
-): { hasRestrictedPermissions: boolean; permissions: string[] } {
+function restrict(key: Key, given: Restriction): Restriction {
   if (!given.hasRestrictedPermissions) return { hasRestrictedPermissions: false, permissions: [] };
   if (key.hasRestrictedPermissions) {
     const shown = effectivePermissions(key, key.userRole);

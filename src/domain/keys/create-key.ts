@@ -1,34 +1,27 @@
-import { commitKeyChange, nameOfActor } from '../../storage/commit-change.ts';
-import { insertFirstSecret, insertKey, type KeyRow, keyIdOfSecret } from '../../storage/keys.ts';
-import { botOf, insertBotIfMissing } from '../../storage/users.ts';
+import { addKey } from '../../storage/change-keys.ts';
+import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findShortfall } from '../authority/reach.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
-import { foldText } from '../fold-text.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { effectivePermissions, isPermissionName } from '../permissions/permissions.ts';
 import { administersKeys, BOT_ROLE, type Role, type UserType } from '../permissions/roles.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Services } from '../services.ts';
 import { findUserById } from '../users/find-user.ts';
-import { newUserId } from '../users/user-id.ts';
+import { newUserId } from '../users/user.ts';
+import { KEY_FIELDS, type Key, type KeyFields } from './key.ts';
 
-export interface KeyRequest {
-  label: string;
-  description: string | null;
-  expirationDate: string | null;
-  ipWhitelist: string[];
-  hasRestrictedPermissions: boolean;
-  /** Counts only with `hasRestrictedPermissions`. */
-  permissions: string[];
-  /** `bot`: a main integration key. Left out: `user` when a user is named, else the type of the caller's own user. */
-  userType?: UserType | undefined;
-  /** The user that the key is for; left out: the caller's. */
-  userId?: string | undefined;
-  /** The organisation that a main integration key is for; left out: the caller's. */
-  orgId?: number | undefined;
+/** What a new key is to be, and whose. `permissions` counts only with `hasRestrictedPermissions`. */
+export interface KeyRequest extends KeyFields {
+  /** `bot`: a main integration key. Undefined: `user` when a user is named, else the type of the caller's own user. */
+  userType: UserType | undefined;
+  /** The user that the key is for; undefined: the caller's. */
+  userId: string | undefined;
+  /** The organisation that a main integration key is for; undefined: the caller's. */
+  orgId: number | undefined;
 }
 
 /** Whom a new key will belong to. */
@@ -44,7 +37,7 @@ export function createKey(
   services: Services,
   caller: Caller,
   request: KeyRequest,
-): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+): Promise<Outcome<{ key: Key; apiKey: string }>> {
   return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, request));
 }
 
@@ -53,72 +46,42 @@ async function tryCreate(
   services: Services,
   caller: Caller,
   request: KeyRequest,
-): Promise<Outcome<{ key: KeyRow; apiKey: string }> | null> {
+): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
   const attempt = { action: 'api_key.create', orgId: caller.user.orgId } as const;
   const owner = await findOwner(services, caller, request);
   if ('refused' in owner) {
     return owner.refused === 'out_of_reach' ? refuseReach(services, caller, attempt, owner.shortfall) : owner;
   }
 
-  const permissions = request.hasRestrictedPermissions
-    ? [...new Set(request.permissions)].filter(isPermissionName)
-    : [];
+  const { userType, userId, orgId, ...given } = request;
+  const permissions = given.hasRestrictedPermissions ? [...new Set(given.permissions)].filter(isPermissionName) : [];
+  const fields = { ...given, permissions };
   const shortfall = findShortfall(caller.reach, {
     ...owner,
     userRole: owner.role,
-    isUnrestricted: !request.hasRestrictedPermissions,
-    permissions: request.hasRestrictedPermissions
-      ? permissions
-      : effectivePermissions({ hasRestrictedPermissions: false, permissions }, owner.role),
-    ipWhitelist: request.ipWhitelist,
-    expirationDate: request.expirationDate,
+    isUnrestricted: !fields.hasRestrictedPermissions,
+    permissions: fields.hasRestrictedPermissions ? permissions : effectivePermissions(fields, owner.role),
+    ipWhitelist: fields.ipWhitelist,
+    expirationDate: fields.expirationDate,
   });
   if (shortfall !== null) return refuseReach(services, caller, attempt, shortfall);
 
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
-
-  const { db } = services;
-  const now = services.now();
-  const actor = actorOf(caller, { userIds: owner.belongsTo === 'main' ? [] : [owner.userId] });
-  const key = await commitKeyChange(services, {
-    before:
-      owner.belongsTo === 'main'
-        ? [insertBotIfMissing(db, { id: newUserId(), orgId: owner.orgId, role: BOT_ROLE, createdAt: now })]
-        : [],
-    rows: [
-      insertKey(db, {
-        userId: owner.belongsTo === 'main' ? botOf(owner.orgId) : owner.userId,
-        label: request.label,
-        labelFolded: foldText(request.label),
-        description: request.description,
-        hint: secret.hint,
-        hintFolded: secret.hintFolded,
-        expirationDate: request.expirationDate,
-        ipWhitelist: request.ipWhitelist,
-        hasRestrictedPermissions: request.hasRestrictedPermissions,
-        permissions,
-        createdBy: caller.user.id,
-        createdByName: nameOfActor(actor),
-        createdAt: now,
-      }),
-      insertFirstSecret(db, { ...secret, createdAt: now, mintedBy: caller.user.id }),
-    ],
-    keyId: keyIdOfSecret(secret.hash),
-    audit: {
-      action: 'api_key.created',
-      changes: {
-        label: [null, request.label],
-        description: [null, request.description],
-        expiration_date: [null, request.expirationDate],
-        ip_whitelist: [null, request.ipWhitelist],
-        has_restricted_permissions: [null, request.hasRestrictedPermissions],
-        permissions: [null, permissions],
-      },
+  const isMain = owner.belongsTo === 'main';
+  const key = await addKey(
+    services,
+    {
+      fields,
+      secret,
+      owner: isMain ? { botOf: owner.orgId, bot: { id: newUserId(), role: BOT_ROLE } } : { userId: owner.userId },
     },
-    actor,
-    now,
-  });
+    {
+      audit: { action: 'api_key.created', changes: differences(KEY_FIELDS, null, fields) },
+      actor: actorOf(caller, { userIds: isMain ? [] : [owner.userId] }),
+      now: services.now(),
+    },
+  );
   return key === null ? null : { key, apiKey: secret.apiKey };
 }
 

@@ -1,8 +1,9 @@
-import { type KeyRow, selectLiveSecrets, toVerificationRecord } from '../../storage/keys.ts';
+import { selectLiveSecrets, toVerificationRecord } from '../../storage/secrets.ts';
 import type { Services } from '../services.ts';
 import type { Call } from '../verification/decide-access.ts';
 import { type AccessExplanation, explainAccess } from '../verification/explain-access.ts';
 import { compileKeyRecord } from '../verification/key-record.ts';
+import type { Key } from './key.ts';
 
 /**
  * Why a call with a key would be allowed or refused, by what the primary has of it now.
@@ -11,7 +12,7 @@ import { compileKeyRecord } from '../verification/key-record.ts';
  */
 export async function explainKey(
   services: Services,
-  key: KeyRow,
+  key: Key,
   call: Call,
   at: number,
 ): Promise<AccessExplanation | null> {

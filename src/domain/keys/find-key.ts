@@ -1,20 +1,21 @@
-import { type KeyRow, readKey, readKeyByHash } from '../../storage/keys.ts';
+import { readKey, readKeyByHash } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToKey } from '../authority/key-access.ts';
 import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
 import type { Services } from '../services.ts';
+import type { Key } from './key.ts';
 
 /** The key with this id, if the caller has access to it. */
-export async function findKeyById(services: Services, caller: Caller, id: number): Promise<KeyRow | null> {
+export async function findKeyById(services: Services, caller: Caller, id: number): Promise<Key | null> {
   return ifAccessible(caller, await readKey(services.db, id));
 }
 
 /** The key that someone found lying about, if the caller has access to it; also by a secret that was rotated out. */
-export async function findKeyBySecret(services: Services, caller: Caller, apiKey: string): Promise<KeyRow | null> {
+export async function findKeyBySecret(services: Services, caller: Caller, apiKey: string): Promise<Key | null> {
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) return null;
   return ifAccessible(caller, await readKeyByHash(services.db, hashApiKey(apiKey)));
 }
 
-function ifAccessible(caller: Caller, key: KeyRow | null): KeyRow | null {
+function ifAccessible(caller: Caller, key: Key | null): Key | null {
   return key !== null && hasAccessToKey(caller, key) ? key : null;
 }

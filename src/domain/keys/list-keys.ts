@@ -1,11 +1,11 @@
-import { type KeyRow, type KeyStatus, readKeys } from '../../storage/keys.ts';
+import { type KeyStatus, readKeys } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { foldText } from '../fold-text.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { administersKeys, type UserType } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
 import { toDate } from './expiration.ts';
+import type { Key } from './key.ts';
 
 export interface KeyListRequest {
   /** From 1. */
@@ -23,14 +23,14 @@ export async function listKeys(
   services: Services,
   caller: Caller,
   request: KeyListRequest,
-): Promise<Outcome<{ keys: KeyRow[]; count: number }>> {
+): Promise<Outcome<{ keys: Key[]; count: number }>> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
   if ('refused' in organisation) return organisation;
   const filter = {
     scope: administersKeys(caller.user.role) ? { orgId: organisation.id } : { userId: caller.user.id },
     status: request.status,
     userType: request.userType,
-    searchFolded: request.searchText === undefined ? undefined : foldText(request.searchText),
+    searchText: request.searchText,
     today: toDate(services.now()),
   };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };

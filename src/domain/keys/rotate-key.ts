@@ -1,15 +1,14 @@
-import { commitKeyChange } from '../../storage/commit-change.ts';
-import { type KeyRow, replaceSecret } from '../../storage/keys.ts';
+import { replaceSecret } from '../../storage/change-keys.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
-import { untilUncontended } from '../authority/until-uncontended.ts';
 import { chargedOnce } from '../limits.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Services } from '../services.ts';
+import { actOnKey } from './act-on-key.ts';
 import { expiryMoment } from './expiration.ts';
-import { findKeyById } from './find-key.ts';
+import type { Key } from './key.ts';
 
 /**
  * Puts a new secret in place of the one that a key has. The old one goes on working for the overlap, though never beyond
@@ -20,27 +19,25 @@ import { findKeyById } from './find-key.ts';
 export function rotateKey(
   services: Services,
   caller: Caller,
-  key: KeyRow,
+  key: Key,
   overlapSeconds: number,
-): Promise<Outcome<{ key: KeyRow; apiKey: string }>> {
+): Promise<Outcome<{ key: Key; apiKey: string }>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
-  return untilUncontended(services, caller, async (confirmed, isFirst) => {
-    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
-    if (present === null) return { refused: 'not_found' };
-    return present.revision === key.revision
+  return actOnKey(services, caller, key, async (confirmed, present) =>
+    present.revision === key.revision
       ? tryRotate(services, confirmed, present, overlapSeconds, mayReveal)
-      : { refused: 'invalid', fields: { id: LOST } };
-  });
+      : { refused: 'invalid', fields: { id: LOST } },
+  );
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the write */
 async function tryRotate(
   services: Services,
   caller: Caller,
-  key: KeyRow,
+  key: Key,
   overlapSeconds: number,
   mayReveal: () => Promise<boolean>,
-): Promise<Outcome<{ key: KeyRow; apiKey: string }> | null> {
+): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
@@ -54,16 +51,19 @@ async function tryRotate(
   const now = services.now();
   const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
   const overlapEndsAt = Math.min(now + overlapSeconds * 1000, expiresAt);
-  const rotated = await commitKeyChange(services, {
-    ...replaceSecret(services.db, key, { ...secret, createdAt: now, mintedBy: caller.user.id }, overlapEndsAt),
-    keyId: key.id,
-    audit: {
-      action: 'api_key.rotated',
-      changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
+  const rotated = await replaceSecret(
+    services,
+    key,
+    { secret, mintedBy: caller.user.id, overlapEndsAt },
+    {
+      audit: {
+        action: 'api_key.rotated',
+        changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
+      },
+      actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
+      now,
     },
-    actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
-    now,
-  });
+  );
   return rotated === null ? null : { key: rotated, apiKey: secret.apiKey };
 }
 

@@ -1,33 +1,30 @@
 import { logFailure } from '../../log.ts';
 import { recordOccurrence } from '../../storage/commit-change.ts';
-import { type KeyRow, readSecretInUse } from '../../storage/keys.ts';
+import { readSecretInUse } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
-import { untilUncontended } from '../authority/until-uncontended.ts';
 import { chargedOnce } from '../limits.ts';
 import { hashApiKey } from '../secrets/api-key-format.ts';
 import type { Services } from '../services.ts';
-import { findKeyById } from './find-key.ts';
+import { actOnKey } from './act-on-key.ts';
+import type { Key } from './key.ts';
 
 /**
  * Gives out the secret of a key once more: of the caller's own personal keys, and of main keys to administrators. That
  * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
  */
-export function seeKey(services: Services, caller: Caller, key: KeyRow): Promise<Outcome<{ apiKey: string }>> {
+export function seeKey(services: Services, caller: Caller, key: Key): Promise<Outcome<{ apiKey: string }>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
-  return untilUncontended(services, caller, async (confirmed, isFirst) => {
-    const present = isFirst ? key : await findKeyById(services, confirmed, key.id);
-    return present === null ? { refused: 'not_found' } : trySee(services, confirmed, present, mayReveal);
-  });
+  return actOnKey(services, caller, key, (confirmed, present) => trySee(services, confirmed, present, mayReveal));
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the look */
 async function trySee(
   services: Services,
   caller: Caller,
-  key: KeyRow,
+  key: Key,
   mayReveal: () => Promise<boolean>,
 ): Promise<Outcome<{ apiKey: string }> | null> {
   if (key.revokedAt !== null) return REVOKED;

@@ -1,10 +1,8 @@
-import { commitOrganisationChange } from '../../storage/commit-change.ts';
-import { insertOrganisation, newestOrganisation } from '../../storage/organisations.ts';
+import { addOrganisation } from '../../storage/change-organisations.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
-import { foldText } from '../fold-text.ts';
 import type { Services } from '../services.ts';
 
 /** Adds an organisation to the deployment. */
@@ -22,13 +20,10 @@ async function tryCreate(services: Services, caller: Caller, name: string): Prom
     const attempt = { action: 'organisation.create', orgId: caller.user.orgId } as const;
     return refuseReach(services, caller, attempt, { rule: 'provider_only' });
   }
-  const now = services.now();
-  const orgId = await commitOrganisationChange(services, {
-    rows: [insertOrganisation(services.db, { name, nameFolded: foldText(name), isDeployment: false, createdAt: now })],
-    orgId: newestOrganisation(),
+  const orgId = await addOrganisation(services, name, {
     audit: { action: 'organisation.created', changes: { name: [null, name] } },
     actor: actorOf(caller),
-    now,
+    now: services.now(),
   });
   return orgId === null ? null : { orgId };
 }

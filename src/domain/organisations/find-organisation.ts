@@ -2,7 +2,6 @@ import { type OrganisationRow, readOrganisation, readOrganisations } from '../..
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
-import { foldText } from '../fold-text.ts';
 import type { Services } from '../services.ts';
 
 /** The organisation with this id, if the caller works in it. */
@@ -42,7 +41,6 @@ export async function listOrganisations(
   request: OrganisationListRequest,
 ): Promise<Outcome<{ organisations: OrganisationRow[]; count: number }>> {
   if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
-  const search = request.query === undefined ? undefined : foldText(request.query);
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
-  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, search, page));
+  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request.query, page));
 }

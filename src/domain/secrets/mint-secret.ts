@@ -1,4 +1,3 @@
-import { foldText } from '../fold-text.ts';
 import type { Services } from '../services.ts';
 import { generateApiKey, hashApiKey, hintOf } from './api-key-format.ts';
 
@@ -9,7 +8,6 @@ export interface MintedSecret {
   hash: string;
   sealed: string;
   hint: string;
-  hintFolded: string;
 }
 
 /** Makes a secret; null when there is no keyring to seal it with. */
@@ -19,5 +17,5 @@ export async function mintSecret(services: Pick<Services, 'settings' | 'keyring'
   const apiKey = generateApiKey(services.settings.keyPrefix);
   const hash = hashApiKey(apiKey);
   const hint = hintOf(apiKey);
-  return { apiKey, hash, sealed: await keyring.seal(apiKey, hash), hint, hintFolded: foldText(hint) };
+  return { apiKey, hash, sealed: await keyring.seal(apiKey, hash), hint };
 }

@@ -4,8 +4,7 @@ import {
   readSecretsSealedOtherwise,
   replaceSealedForms,
   type SealedSecret,
-} from '../../storage/keys.ts';
-import { deploymentOrganisation } from '../../storage/organisations.ts';
+} from '../../storage/secrets.ts';
 import type { Services } from '../services.ts';
 import { hashApiKey } from './api-key-format.ts';
 import type { Keyring } from './keyring.ts';
@@ -45,13 +44,13 @@ export async function resealSecrets(
       if (to === null) unopened.push(secret.keyId);
       else forms.push({ hash: secret.hash, from: secret.sealed, to });
     }
-    if (forms.length > 0) await db.batch([replaceSealedForms(db, forms)]);
+    if (forms.length > 0) await replaceSealedForms(db, forms);
     done += forms.length;
     onProgress({ done, total });
   }
   if (done === 0 && unopened.length === 0) return { resealed: 0, unopened };
   await recordOccurrence(services, {
-    orgId: deploymentOrganisation(),
+    orgId: 'deployment',
     apiKeyId: null,
     userId: null,
     audit: { action: 'secrets.resealed', changes: { resealed: done, unopened: unopened.length } },

@@ -1,5 +1,5 @@
 import type { Database } from '../../storage/database.ts';
-import { readNewestSealedSecrets } from '../../storage/keys.ts';
+import { readNewestSealedSecrets } from '../../storage/secrets.ts';
 import type { Keyring } from './keyring.ts';
 
 /** Several, because a single one could have been tampered with. */

@@ -1,18 +1,18 @@
-import { commitUserChange, type RevokedKey } from '../../storage/commit-change.ts';
-import { revokeKeysOfPromoted } from '../../storage/revoke-keys-of-promoted.ts';
-import { hasPeer, holdsOffice, type UserRow, updateUser } from '../../storage/users.ts';
+import { changeUserFields } from '../../storage/change-users.ts';
+import type { RevokedKey } from '../../storage/commit-change.ts';
+import { hasPeer, holdsOffice } from '../../storage/users.ts';
 import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findNarrowing, findUserShortfall } from '../authority/reach.ts';
 import type { Outcome, Shortfall } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
-import { untilUncontended } from '../authority/until-uncontended.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
-import { findUserById } from './find-user.ts';
-import { describeLastInOffice, findWrongUserFields, refoldedUserFields } from './user-rules.ts';
+import { actOnUser } from './act-on-user.ts';
+import { PERSON_FIELDS, type PersonFields, type User } from './user.ts';
+import { describeLastInOffice, findWrongUserFields } from './user-rules.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface UserPatch {
@@ -24,13 +24,9 @@ export interface UserPatch {
 }
 
 /** What the fields of a user are after a change. */
-interface UserAfter {
-  firstName: string;
-  lastName: string;
-  email: string;
-  role: Role;
-  disabled: boolean;
-}
+type UserAfter = PersonFields & { disabled: boolean };
+
+const USER_FIELDS = { ...PERSON_FIELDS, disabled: 'disabled' } as const satisfies Record<keyof UserAfter, string>;
 
 /** `revokedKeys`: keys of the user whose secret someone knows who could not have made them for the new role. */
 export interface ChangedUser {
@@ -45,28 +41,26 @@ export interface ChangedUser {
 export function changeUser(
   services: Services,
   caller: Caller,
-  user: UserRow,
+  user: User,
   patch: UserPatch,
 ): Promise<Outcome<ChangedUser>> {
-  return untilUncontended(services, caller, async (confirmed, isFirst) => {
-    const present = isFirst ? user : await findUserById(services, confirmed, user.id);
-    return present === null ? { refused: 'not_found' } : tryChange(services, confirmed, present, patch);
-  });
+  return actOnUser(services, caller, user, (confirmed, present) => tryChange(services, confirmed, present, patch));
 }
 
 /** @returns null when the caller or the user was changed between the judgement and the write */
 async function tryChange(
   services: Services,
   caller: Caller,
-  user: UserRow,
+  user: User,
   patch: UserPatch,
 ): Promise<Outcome<ChangedUser> | null> {
+  const before = fieldsOf(user);
   const after: UserAfter = {
-    firstName: patch.firstName ?? user.firstName ?? '',
-    lastName: patch.lastName ?? user.lastName ?? '',
-    email: patch.email ?? user.email ?? '',
-    role: patch.role ?? user.role,
-    disabled: patch.disabled ?? user.disabled,
+    firstName: patch.firstName ?? before.firstName,
+    lastName: patch.lastName ?? before.lastName,
+    email: patch.email ?? before.email,
+    role: patch.role ?? before.role,
+    disabled: patch.disabled ?? before.disabled,
   };
   const organisation = await findOrganisationNamed(services, caller, user.orgId);
   if ('refused' in organisation) return organisation;
@@ -85,18 +79,23 @@ async function tryChange(
   }
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
 
-  const changes = differences({
-    first_name: [user.firstName, after.firstName],
-    last_name: [user.lastName, after.lastName],
-    email: [user.email, after.email],
-    role: [user.role, after.role],
-    disabled: [user.disabled, after.disabled],
-  });
+  const changes = differences(USER_FIELDS, before, after);
   if (Object.keys(changes).length === 0) return { userId: user.id, revokedKeys: [] };
-  return commit(services, caller, user, after, changes);
+  const promotedBeyond = isRaise(user.role, after.role) ? rolesThatMayGive(after.role) : null;
+  const changed = await changeUserFields(services, user, after, promotedBeyond, {
+    audit: { action: 'user.changed', changes },
+    actor: actorOf(caller, { userIds: [user.id] }),
+    now: services.now(),
+  });
+  return changed === null ? null : { userId: user.id, revokedKeys: changed.revokedKeys };
 }
 
-function findChangeShortfall(caller: Caller, user: UserRow, after: UserAfter): Shortfall | null {
+/** A person has names and an email; only a bot has none, and no bot gets here. */
+function fieldsOf({ firstName, lastName, email, role, disabled }: User): UserAfter {
+  return { firstName: firstName ?? '', lastName: lastName ?? '', email: email ?? '', role, disabled };
+}
+
+function findChangeShortfall(caller: Caller, user: User, after: UserAfter): Shortfall | null {
   const widens =
     isRaise(user.role, after.role) || (user.disabled && !after.disabled) || after.email !== (user.email ?? '');
   return (
@@ -104,29 +103,4 @@ function findChangeShortfall(caller: Caller, user: UserRow, after: UserAfter): S
     findUserShortfall(caller.reach, after.role) ??
     (widens ? findNarrowing(caller.reach) : null)
   );
-}
-
-async function commit(
-  services: Services,
-  caller: Caller,
-  user: UserRow,
-  after: UserAfter,
-  changes: Record<string, unknown>,
-): Promise<ChangedUser | null> {
-  const { db } = services;
-  const now = services.now();
-  const actor = actorOf(caller, { userIds: [user.id] });
-  const changed = await commitUserChange(services, {
-    rows: [updateUser(db, user, { ...after, ...refoldedUserFields(user, after) })],
-    // Who made a key for this user knows its secret, and must not get more by it than it could have given.
-    after: isRaise(user.role, after.role)
-      ? revokeKeysOfPromoted(db, { userId: user.id, makers: rolesThatMayGive(after.role), actor, now })
-      : [],
-    userId: user.id,
-    orgId: user.orgId,
-    audit: { action: 'user.changed', changes },
-    actor,
-    now,
-  });
-  return changed === null ? null : { userId: user.id, revokedKeys: changed.revokedKeys };
 }

@@ -1,18 +1,16 @@
-import { commitUserChange } from '../../storage/commit-change.ts';
-import { insertUser } from '../../storage/users.ts';
+import { addUser } from '../../storage/change-users.ts';
+import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findNarrowing, findUserShortfall } from '../authority/reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
-import type { Role } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
-import { newUserId } from './user-id.ts';
-import { findWrongUserFields, foldedUserFields, type UserFields } from './user-rules.ts';
+import { newUserId, PERSON_FIELDS, type PersonFields } from './user.ts';
+import { findWrongUserFields } from './user-rules.ts';
 
-export interface UserRequest extends UserFields {
-  role: Role;
+export interface UserRequest extends PersonFields {
   /** PROVIDER only; left out: the caller's own organisation. */
   orgId?: number | undefined;
 }
@@ -46,19 +44,16 @@ async function tryCreate(
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
 
   const { firstName, lastName, email, role } = request;
+  const fields = { firstName, lastName, email, role };
   const id = newUserId();
-  const now = services.now();
-  const user = { id, orgId: organisation.id, role, firstName, lastName, email, createdAt: now };
-  const added = await commitUserChange(services, {
-    rows: [insertUser(services.db, { ...user, ...foldedUserFields(request) })],
-    userId: id,
-    orgId: organisation.id,
-    audit: {
-      action: 'user.created',
-      changes: { first_name: [null, firstName], last_name: [null, lastName], email: [null, email], role: [null, role] },
+  const isAdded = await addUser(
+    services,
+    { ...fields, id, orgId: organisation.id },
+    {
+      audit: { action: 'user.created', changes: differences(PERSON_FIELDS, null, fields) },
+      actor: actorOf(caller),
+      now: services.now(),
     },
-    actor: actorOf(caller),
-    now,
-  });
-  return added === null ? null : { userId: id };
+  );
+  return isAdded ? { userId: id } : null;
 }

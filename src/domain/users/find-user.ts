@@ -1,20 +1,18 @@
-import { readUser, readUsers, type UserRow } from '../../storage/users.ts';
+import { readUser, readUsers } from '../../storage/users.ts';
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { foldText } from '../fold-text.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import type { Services } from '../services.ts';
-import { isUserId } from './user-id.ts';
-import { foldEmail } from './user-rules.ts';
+import { isUserId, type User } from './user.ts';
 
 /** The caller's own user, a bot included; null when it was deleted since its key was verified. */
-export function findUserOf(services: Services, caller: Caller): Promise<UserRow | null> {
+export function findUserOf(services: Services, caller: Caller): Promise<User | null> {
   return readUser(services.db, caller.user.id);
 }
 
 /** The person with this id, if the caller works in its organisation. Bots are not seen this way. */
-export async function findUserById(services: Services, caller: Caller, id: string): Promise<UserRow | null> {
+export async function findUserById(services: Services, caller: Caller, id: string): Promise<User | null> {
   const user = isUserId(id) ? await readUser(services.db, id) : null;
   return user !== null && user.type === 'user' && hasAccessToOrganisation(caller, user.orgId) ? user : null;
 }
@@ -36,13 +34,13 @@ export async function listUsers(
   services: Services,
   caller: Caller,
   request: UserListRequest,
-): Promise<Outcome<{ users: UserRow[]; count: number }>> {
+): Promise<Outcome<{ users: User[]; count: number }>> {
   const organisation = await findOrganisationNamed(services, caller, request.orgId);
   if ('refused' in organisation) return organisation;
   const filter = {
     orgId: organisation.id,
-    searchFolded: request.query === undefined ? undefined : foldText(request.query),
-    emailFolded: request.email === undefined ? undefined : foldEmail(request.email),
+    query: request.query,
+    email: request.email,
   };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
   return services.readList(services.heard.lookupBookmark, (db) => readUsers(db, filter, page));

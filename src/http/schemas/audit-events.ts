@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isUserId } from '../../domain/users/user-id.ts';
+import { isUserId } from '../../domain/users/user.ts';
 import { AUDIT_ACTIONS } from '../../storage/audit-actions.ts';
 import { paging, rowId } from './fields.ts';
 

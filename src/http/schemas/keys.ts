@@ -5,7 +5,7 @@ import { findOwnerConflicts } from '../../domain/keys/create-key.ts';
 import { mayExpireOn } from '../../domain/keys/expiration.ts';
 import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import { USER_TYPES } from '../../domain/permissions/roles.ts';
-import { isUserId } from '../../domain/users/user-id.ts';
+import { isUserId } from '../../domain/users/user.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
 import { parseMoment } from '../objects/timestamps.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { foldCompatible, foldText } from '../../src/domain/fold-text.ts';
+import { foldCompatible, foldText } from '../../src/storage/fold-text.ts';
 
 test.each([
   ['ASCII', 'Billing', 'bILLING'],

@@ -8,8 +8,8 @@ export function foldText(text: string): string {
 }
 
 /**
- * The same for what must not only look like another: also letters that are forms of another one (`ﬁ` and `fi`, full width
- * and half) are one text. Twice, because a folded letter may have such a form.
+ * The same for what must not look like another, emails say: also letters that are forms of another one (`ﬁ` and `fi`, full
+ * width and half) are one text. Twice, because a folded letter may have such a form.
  */
 export function foldCompatible(text: string): string {
   const once = foldText(text.normalize('NFKC'));

@@ -1,0 +1,204 @@
+import { and, eq, gt, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { addBotIfMissing, botOf } from './change-users.ts';
+import { type ChangeEvent, commitKeyChange, nameOfActor, nameOfUser, type Stores } from './commit-change.ts';
+import type { Database, Statement } from './database.ts';
+import { foldText } from './fold-text.ts';
+import { insertFrom } from './insert-from.ts';
+import type { KeyRow } from './keys.ts';
+import { apiKeySecrets, apiKeys, users } from './schema.ts';
+
+/*
+ * Every change of a key, each whole: what acts judge is committed here in one transaction, or not at all.
+ */
+
+/** What the service itself writes of a key. Everything else is a field that its maker gives. */
+type OwnColumn =
+  | 'id'
+  | 'orgId'
+  | 'userId'
+  | 'userType'
+  | 'labelFolded'
+  | 'hint'
+  | 'hintFolded'
+  | 'createdBy'
+  | 'createdByName'
+  | 'createdAt'
+  | 'revokedBy'
+  | 'revokedByName'
+  | 'revokedAt'
+  | 'revision';
+
+/** The fields of a key that its maker gives and may change. A new column of the table is one, unless it is listed above. */
+export type KeyFields = Omit<typeof apiKeys.$inferSelect, OwnColumn>;
+
+/** A secret as it is stored: never itself. */
+export interface StoredSecret {
+  /** SHA-256 of the secret, in hex. */
+  hash: string;
+  sealed: string;
+  /** Enough to recognise it by. */
+  hint: string;
+}
+
+/** Whom a new key belongs to: a user; or the bot user of an organisation, made with this id and role if there is none. */
+export type KeyOwner =
+  | { userId: string }
+  | { botOf: number; bot: { id: string; role: typeof users.$inferSelect.role } };
+
+/**
+ * Adds a key with its first secret. Organisation and type are those of its user.
+ * @returns the key; null when nothing was done, because the user is gone or what this was judged by is no longer so
+ */
+export function addKey(
+  stores: Stores,
+  { fields, secret, owner }: { fields: KeyFields; secret: StoredSecret; owner: KeyOwner },
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { db } = stores;
+  const isBot = 'botOf' in owner;
+  return commitKeyChange(stores, {
+    before: isBot ? [addBotIfMissing(db, { ...owner.bot, orgId: owner.botOf, createdAt: event.now })] : [],
+    rows: insertKeyAndSecret(
+      db,
+      { fields, secret, userId: isBot ? botOf(db, owner.botOf) : sql`${owner.userId}` },
+      event,
+    ),
+    keyId: keyIdOfSecret(secret.hash),
+    ...event,
+  });
+}
+
+/** The statements that add a key and its first secret. */
+export function insertKeyAndSecret(
+  db: Database,
+  { fields, secret, userId }: { fields: KeyFields; secret: StoredSecret; userId: SQL },
+  { actor, now }: Pick<ChangeEvent, 'actor' | 'now'>,
+): Statement[] {
+  // What an operator makes is written down as the user's own.
+  const createdBy = 'operator' in actor ? userId : sql`${actor.userId}`;
+  const row = {
+    ...fields,
+    // SQLite gives the next id.
+    id: sql`NULL`,
+    orgId: users.orgId,
+    userId: users.id,
+    userType: users.type,
+    labelFolded: foldText(fields.label),
+    hint: secret.hint,
+    hintFolded: foldText(secret.hint),
+    createdBy,
+    createdByName: 'operator' in actor ? nameOfUser(db, userId) : nameOfActor(db, actor),
+    createdAt: now,
+    revokedBy: null,
+    revokedByName: null,
+    revokedAt: null,
+    revision: 0,
+  };
+  return [
+    insertFrom(db, apiKeys, row, sql`${users} WHERE ${eq(users.id, userId)}`),
+    db.insert(apiKeySecrets).values({
+      hash: secret.hash,
+      keyId: sql`last_insert_rowid()`,
+      sealed: secret.sealed,
+      createdAt: now,
+      mintedBy: createdBy,
+    }),
+  ];
+}
+
+/** The key that a secret belongs to, inside a batch that has just made both. */
+export function keyIdOfSecret(hash: string): SQL<number> {
+  return sql`(SELECT ${apiKeySecrets.keyId} FROM ${apiKeySecrets} WHERE ${apiKeySecrets.hash} = ${hash})`;
+}
+
+/**
+ * Changes the fields of a key.
+ * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @returns the key as it now is; null when nothing was done
+ */
+export function changeKeyFields(
+  stores: Stores,
+  key: KeyRow,
+  fields: KeyFields,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const update = stores.db
+    .update(apiKeys)
+    .set({ ...fields, labelFolded: foldText(fields.label), revision: key.revision + 1 })
+    .where(isUnchanged(key));
+  return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
+}
+
+/**
+ * Revokes a key, and takes the sealed form off its secrets: nobody may see them any more, operators included.
+ * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was judged
+ * by is no longer so
+ */
+export function revokeKey(
+  stores: Stores,
+  keyId: number,
+  revokedBy: string,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { db } = stores;
+  return commitKeyChange(stores, {
+    rows: [
+      db
+        .update(apiKeys)
+        .set({
+          revokedBy,
+          revokedByName: nameOfActor(db, event.actor),
+          revokedAt: event.now,
+          revision: sql`${apiKeys.revision} + 1`,
+        })
+        .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt))),
+    ],
+    after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
+    keyId,
+    ...event,
+  });
+}
+
+/**
+ * Puts a new secret in place of the one in use, which then works until `overlapEndsAt` (unix milliseconds) and loses its
+ * sealed form. The overlap of an earlier rotation ends: of two secrets at most, one is the one in use.
+ * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @returns the key as it now is; null when nothing was done
+ */
+export function replaceSecret(
+  stores: Stores,
+  key: KeyRow,
+  { secret, mintedBy, overlapEndsAt }: { secret: StoredSecret; mintedBy: string; overlapEndsAt: number },
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { db } = stores;
+  const { now } = event;
+  const ofKey = eq(apiKeySecrets.keyId, key.id);
+  return commitKeyChange(stores, {
+    before: [
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: now })
+        .where(and(ofKey, isNotNull(apiKeySecrets.retiresAt), gt(apiKeySecrets.retiresAt, now))),
+    ],
+    rows: [
+      db
+        .update(apiKeys)
+        .set({ hint: secret.hint, hintFolded: foldText(secret.hint), revision: key.revision + 1 })
+        .where(isUnchanged(key)),
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: overlapEndsAt, sealed: null })
+        .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
+      db
+        .insert(apiKeySecrets)
+        .values({ hash: secret.hash, keyId: key.id, sealed: secret.sealed, createdAt: now, mintedBy }),
+    ],
+    keyId: key.id,
+    ...event,
+  });
+}
+
+function isUnchanged(key: KeyRow): SQL | undefined {
+  return and(eq(apiKeys.id, key.id), eq(apiKeys.revision, key.revision), isNull(apiKeys.revokedAt));
+}

@@ -1,0 +1,201 @@
+import { and, eq, exists, inArray, isNotNull, ne, notExists, type SQL, sql } from 'drizzle-orm';
+import { type ChangeEvent, commitUserChange, type RevokedKey, type Stores } from './commit-change.ts';
+import type { Database, Statement } from './database.ts';
+import { foldCompatible, foldText } from './fold-text.ts';
+import { insertFrom } from './insert-from.ts';
+import { revokeKeysOfPromoted } from './revoke-keys-of-promoted.ts';
+import { apiKeySecrets, apiKeys, organisations, users } from './schema.ts';
+import { holdsOffice, peer, selectPeers, type UserRow } from './users.ts';
+
+/*
+ * Every change of a user, each whole: what acts judge is committed here in one transaction, or not at all.
+ */
+
+/** What is given of a person. */
+export interface PersonFields {
+  firstName: string;
+  lastName: string;
+  email: string;
+  role: UserRow['role'];
+}
+
+/**
+ * Adds a person.
+ * @returns whether that was done; not, if someone has the email, the organisation is gone, or what this was judged by is
+ * no longer so
+ */
+export async function addUser(
+  stores: Stores,
+  { id, orgId, ...fields }: PersonFields & { id: string; orgId: number },
+  event: ChangeEvent,
+): Promise<boolean> {
+  const changed = await commitUserChange(stores, {
+    rows: [insertPerson(stores.db, { ...fields, id, orgId: sql`${orgId}`, createdAt: event.now })],
+    userId: id,
+    orgId,
+    ...event,
+  });
+  return changed !== null;
+}
+
+/** The statement that adds a person, unless someone has the email. */
+export function insertPerson(
+  db: Database,
+  person: PersonFields & { id: string; orgId: SQL; createdAt: number },
+): Statement {
+  const emailFolded = foldCompatible(person.email);
+  const row = {
+    id: person.id,
+    orgId: organisations.id,
+    type: 'user' as const,
+    role: person.role,
+    firstName: person.firstName,
+    lastName: person.lastName,
+    email: person.email,
+    emailFolded,
+    searchFolded: searchFoldedOf(person),
+    createdAt: person.createdAt,
+    ...FRESH,
+  };
+  const holders = db.select({ id: peer.id }).from(peer).where(eq(peer.emailFolded, emailFolded));
+  const isPossible = and(eq(organisations.id, person.orgId), notExists(holders));
+  return insertFrom(db, users, row, sql`${organisations} WHERE ${isPossible}`);
+}
+
+/** What a new user is like, whoever it is. */
+const FRESH = { disabled: false, signedInAt: null, revision: 0, deletedAt: null };
+
+function searchFoldedOf({
+  firstName,
+  lastName,
+  email,
+}: Pick<PersonFields, 'firstName' | 'lastName' | 'email'>): string {
+  return foldText(`${firstName} ${lastName} ${email}`);
+}
+
+/**
+ * Changes a person.
+ * @param user as it was when this was judged; nothing is done if it was changed since, if someone else has the email, or if
+ * the last administrator would leave its office by this
+ * @param promotedBeyond the roles that may give the new one, if that is a raise: keys of the user whose secret is known to
+ * someone with another role are revoked
+ * @returns the keys that were revoked; null when nothing was done
+ */
+export function changeUserFields(
+  stores: Stores,
+  user: UserRow,
+  after: PersonFields & { disabled: boolean },
+  promotedBeyond: readonly string[] | null,
+  event: ChangeEvent,
+): Promise<{ revokedKeys: RevokedKey[] } | null> {
+  const { db } = stores;
+  const staysInOffice = after.role === user.role && !after.disabled;
+  // An email that stays keeps its fold: one from before today's folding may collide only if it is written now.
+  const emailFolded = after.email === user.email ? undefined : foldCompatible(after.email);
+  const update = db
+    .update(users)
+    .set({ ...after, emailFolded, searchFolded: searchFoldedOf(after), revision: user.revision + 1 })
+    .where(
+      and(
+        isUnchanged(user),
+        staysInOffice ? undefined : isDispensable(db, user),
+        emailFolded === undefined
+          ? undefined
+          : notExists(
+              db
+                .select({ id: peer.id })
+                .from(peer)
+                .where(and(eq(peer.emailFolded, emailFolded), ne(peer.id, user.id))),
+            ),
+      ),
+    );
+  return commitUserChange(stores, {
+    rows: [update],
+    // Who made a key for this user knows its secret, and must not get more by it than it could have given.
+    after:
+      promotedBeyond === null ? [] : revokeKeysOfPromoted(db, { userId: user.id, makers: promotedBeyond, ...event }),
+    userId: user.id,
+    orgId: user.orgId,
+    ...event,
+  });
+}
+
+/**
+ * Deletes a person with its keys and their secrets, however many there are.
+ * @param user as it was when this was judged; nothing is done if it was changed since, or is the last in its office
+ * @returns whether that was done
+ */
+export async function deleteUser(stores: Stores, user: UserRow, event: ChangeEvent): Promise<boolean> {
+  const { db } = stores;
+  const changed = await commitUserChange(stores, {
+    rows: [
+      db
+        .update(users)
+        .set({ deletedAt: event.now })
+        .where(and(isUnchanged(user), isDispensable(db, user))),
+    ],
+    after: deleteMarked(db, user.id),
+    userId: user.id,
+    orgId: user.orgId,
+    ...event,
+  });
+  return changed !== null;
+}
+
+/** Children first, by foreign key. The user itself stays until its name is in the audit event of this batch. */
+function deleteMarked(db: Database, userId: string): Statement[] {
+  const marked = and(eq(users.id, userId), isNotNull(users.deletedAt));
+  const keyIds = db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.userId, userId));
+  return [
+    db.delete(apiKeySecrets).where(inArray(apiKeySecrets.keyId, keyIds)),
+    db.delete(apiKeys).where(eq(apiKeys.userId, userId)),
+    db.delete(users).where(marked),
+  ];
+}
+
+function isUnchanged(user: UserRow): SQL | undefined {
+  return and(eq(users.id, user.id), eq(users.revision, user.revision));
+}
+
+/**
+ * Whether an administrator can go: someone else is left. It is part of the statement that lets it go, and D1 has one
+ * writer, so two who go at the same time cannot both count on each other.
+ */
+function isDispensable(db: Database, user: UserRow): SQL | undefined {
+  return holdsOffice(user) ? exists(selectPeers(db, user)) : undefined;
+}
+
+/** The statement that adds the bot user of an organisation, unless it has one: it keeps one, however many race here. */
+export function addBotIfMissing(
+  db: Database,
+  bot: { id: string; orgId: number; role: UserRow['role']; createdAt: number },
+): Statement {
+  const row = {
+    id: bot.id,
+    orgId: organisations.id,
+    type: 'bot' as const,
+    role: bot.role,
+    firstName: null,
+    lastName: null,
+    email: null,
+    emailFolded: null,
+    searchFolded: '',
+    createdAt: bot.createdAt,
+    ...FRESH,
+  };
+  const present = db
+    .select({ id: peer.id })
+    .from(peer)
+    .where(and(eq(peer.orgId, organisations.id), eq(peer.type, 'bot')));
+  const isMissing = and(eq(organisations.id, bot.orgId), notExists(present));
+  return insertFrom(db, users, row, sql`${organisations} WHERE ${isMissing}`);
+}
+
+/** The id of an organisation's bot user, inside a batch. */
+export function botOf(db: Database, orgId: number): SQL<string> {
+  const bot = db
+    .select({ id: peer.id })
+    .from(peer)
+    .where(and(eq(peer.orgId, orgId), eq(peer.type, 'bot')));
+  return sql`(${bot})`;
+}

@@ -1,0 +1,144 @@
+import { and, count, desc, eq, gt, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import type { Database } from './database.ts';
+import { type KeyRow, keyColumns } from './keys.ts';
+import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
+import type { VerificationRecord } from './verification-record.ts';
+
+/*
+ * Reading the secrets of keys, of which the database has hashes and sealed forms. They are written with the keys, by
+ * change-keys.ts; what sealed them is changed here.
+ */
+
+const recordColumns = {
+  hash: apiKeySecrets.hash,
+  retiresAt: apiKeySecrets.retiresAt,
+  userDisabled: sql<boolean>`${users.disabled}`.mapWith(users.disabled).as('owner_disabled'),
+  epoch: feedState.epoch,
+  head: feedState.head,
+};
+
+/** A secret that still opens its key, with all that is known of the key: what a change hands to cache and caller. */
+export type LiveSecretRow = KeyRow & {
+  hash: string;
+  retiresAt: number | null;
+  userDisabled: boolean;
+  epoch: string;
+  head: number;
+};
+
+function selectSecrets(db: Database) {
+  return db
+    .select({ ...keyColumns, ...recordColumns })
+    .from(apiKeySecrets)
+    .innerJoin(apiKeys, eq(apiKeys.id, apiKeySecrets.keyId))
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .innerJoin(feedState, eq(feedState.id, 1));
+}
+
+/** The secrets of a key that are in use or within their overlap, the one in use first. */
+export function selectLiveSecrets(db: Database, keyId: SQL | number, now: number) {
+  return selectSecrets(db)
+    .where(and(eq(apiKeySecrets.keyId, keyId), or(isNull(apiKeySecrets.retiresAt), gt(apiKeySecrets.retiresAt, now))))
+    .orderBy(sql`${apiKeySecrets.retiresAt} IS NOT NULL`, desc(apiKeySecrets.retiresAt));
+}
+
+/** What verification needs to know of a secret, with the place in the change feed that this was true at. */
+export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
+  const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
+  return row === undefined ? null : toVerificationRecord(row);
+}
+
+export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
+  return {
+    epoch: row.epoch,
+    seq: row.head,
+    keyId: row.id,
+    orgId: row.orgId,
+    userId: row.userId,
+    userType: row.userType,
+    userRole: row.userRole,
+    userDisabled: row.userDisabled,
+    label: row.label,
+    revoked: row.revokedAt !== null,
+    retiresAt: row.retiresAt,
+    expirationDate: row.expirationDate,
+    ipWhitelist: row.ipWhitelist,
+    hasRestrictedPermissions: row.hasRestrictedPermissions,
+    permissions: row.permissions,
+  };
+}
+
+/** The secret that a key has in use; null when there is no such key. */
+export async function readSecretInUse(
+  db: Database,
+  keyId: number,
+): Promise<{ hash: string; sealed: string | null } | null> {
+  const [row] = await db
+    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
+    .limit(1);
+  return row ?? null;
+}
+
+/** The sealed secrets that were made last. */
+export async function readNewestSealedSecrets(db: Database, limit: number): Promise<SealedSecret[]> {
+  const rows = await db
+    .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(isNotNull(apiKeySecrets.sealed))
+    .orderBy(sql`${apiKeySecrets}.rowid DESC`)
+    .limit(limit);
+  return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
+}
+
+export interface SealedSecret {
+  hash: string;
+  keyId: number;
+  sealed: string;
+}
+
+/**
+ * Sealed secrets whose sealed form does not begin so, in the order of their hashes, and how many there are in all.
+ * @param after the hash to go on after; empty: from the first
+ */
+export async function readSecretsSealedOtherwise(
+  db: Database,
+  prefix: string,
+  after: string,
+  limit: number,
+): Promise<SealedSecret[]> {
+  const rows = await db
+    .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
+    .from(apiKeySecrets)
+    .where(and(gt(apiKeySecrets.hash, after), isSealedOtherwise(prefix)))
+    .orderBy(apiKeySecrets.hash)
+    .limit(limit);
+  return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
+}
+
+export async function countSecretsSealedOtherwise(db: Database, prefix: string): Promise<number> {
+  const [row] = await db.select({ count: count() }).from(apiKeySecrets).where(isSealedOtherwise(prefix));
+  return row?.count ?? 0;
+}
+
+function isSealedOtherwise(prefix: string): SQL | undefined {
+  return and(isNotNull(apiKeySecrets.sealed), sql`substr(${apiKeySecrets.sealed}, 1, ${prefix.length}) <> ${prefix}`);
+}
+
+/**
+ * Puts new sealed forms in place of others, where those are still there: a secret that was rotated out meanwhile has none.
+ * No verdict hangs on a sealed form, so the change feed is not told.
+ */
+export async function replaceSealedForms(
+  db: Database,
+  forms: readonly { hash: string; from: string; to: string }[],
+): Promise<void> {
+  await db
+    .update(apiKeySecrets)
+    .set({ sealed: sql`form.value ->> '$.to'` })
+    .from(sql`json_each(${JSON.stringify(forms)}) AS form`)
+    .where(
+      and(eq(apiKeySecrets.hash, sql`form.value ->> '$.hash'`), eq(apiKeySecrets.sealed, sql`form.value ->> '$.from'`)),
+    );
+}
