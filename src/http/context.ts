@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import type { Caller } from '../domain/authority/caller.ts';
+import type { Key } from '../domain/keys/key.ts';
 import type { Services } from '../domain/services.ts';
+import type { User } from '../domain/users/user.ts';
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
-import type { KeyRow } from '../storage/keys.ts';
-import type { UserRow } from '../storage/users.ts';
 import type { DenialCode } from '../wire/denial.ts';
 
 /** What the middleware puts in the context of a request, for those after it. */
@@ -23,9 +23,9 @@ export interface HttpEnv {
     /** The body, read whole; null when it is not UTF-8. */
     bodyText: string | null;
     /** The key that the path names, once the caller is known to have access to it. */
-    key: KeyRow;
+    key: Key;
     /** The person that the path names, once the caller is known to have access to it. */
-    user: UserRow;
+    user: User;
   };
 }
 

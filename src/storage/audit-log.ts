@@ -1,5 +1,5 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
-import type { AuditAction } from './audit-actions.ts';
+import type { AuditAction } from '../wire/audit-actions.ts';
 import { type Database, type Statement, statement } from './database.ts';
 import { apiKeys, auditEvents } from './schema.ts';
 

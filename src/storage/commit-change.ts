@@ -1,5 +1,5 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
-import type { AuditAction } from './audit-actions.ts';
+import type { AuditAction } from '../wire/audit-actions.ts';
 import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
 import { type Database, runBatch, type Statement, writeThenRead } from './database.ts';
 import type { RecordCache } from './record-cache.ts';

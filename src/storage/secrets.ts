@@ -42,6 +42,14 @@ export function selectLiveSecrets(db: Database, keyId: SQL | number, now: number
     .orderBy(sql`${apiKeySecrets.retiresAt} IS NOT NULL`, desc(apiKeySecrets.retiresAt));
 }
 
+/** What verification needs to know of the secret that a key has in use; null when there is no such key. */
+export async function readRecordInUse(db: Database, keyId: number): Promise<VerificationRecord | null> {
+  const [row] = await selectSecrets(db)
+    .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
+    .limit(1);
+  return row === undefined ? null : toVerificationRecord(row);
+}
+
 /** What verification needs to know of a secret, with the place in the change feed that this was true at. */
 export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
   const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);

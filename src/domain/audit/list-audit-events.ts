@@ -1,8 +1,10 @@
-import type { AuditAction } from '../../storage/audit-actions.ts';
 import { type AuditEventRow, readAuditEvents } from '../../storage/audit-log.ts';
+import type { AuditAction } from '../../wire/audit-actions.ts';
 import type { Caller } from '../authority/caller.ts';
 import { administersKeys } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
+
+export type AuditEvent = AuditEventRow;
 
 export interface AuditListRequest {
   /** From 1. */
@@ -23,7 +25,7 @@ export function listAuditEvents(
   services: Services,
   caller: Caller,
   { page, perPage, ...filter }: AuditListRequest,
-): Promise<{ events: AuditEventRow[]; count: number; countIsExact: boolean }> {
+): Promise<{ events: AuditEvent[]; count: number; countIsExact: boolean }> {
   return services.readList(services.heard.lookupBookmark, (db) =>
     readAuditEvents(db, { ...filter, scope: scopeOf(caller) }, { offset: (page - 1) * perPage, limit: perPage }),
   );

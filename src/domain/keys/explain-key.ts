@@ -1,4 +1,4 @@
-import { selectLiveSecrets, toVerificationRecord } from '../../storage/secrets.ts';
+import { readRecordInUse } from '../../storage/secrets.ts';
 import type { Services } from '../services.ts';
 import type { Call } from '../verification/decide-access.ts';
 import { type AccessExplanation, explainAccess } from '../verification/explain-access.ts';
@@ -16,8 +16,6 @@ export async function explainKey(
   call: Call,
   at: number,
 ): Promise<AccessExplanation | null> {
-  const [secretInUse] = await selectLiveSecrets(services.db, key.id, services.now());
-  return secretInUse === undefined
-    ? null
-    : explainAccess(compileKeyRecord(toVerificationRecord(secretInUse)), call, at);
+  const record = await readRecordInUse(services.db, key.id);
+  return record === null ? null : explainAccess(compileKeyRecord(record), call, at);
 }

@@ -4,12 +4,14 @@ import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
 import type { Services } from '../services.ts';
 
+export type Organisation = OrganisationRow;
+
 /** The organisation with this id, if the caller works in it. */
 export async function findOrganisationById(
   services: Services,
   caller: Caller,
   id: number,
-): Promise<OrganisationRow | null> {
+): Promise<Organisation | null> {
   return hasAccessToOrganisation(caller, id) ? readOrganisation(services.db, id) : null;
 }
 
@@ -21,7 +23,7 @@ export async function findOrganisationNamed(
   services: Services,
   caller: Caller,
   orgId: number = caller.user.orgId,
-): Promise<OrganisationRow | Refusal> {
+): Promise<Organisation | Refusal> {
   if (!hasAccessToOrganisation(caller, orgId)) return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   return (await readOrganisation(services.db, orgId)) ?? { refused: 'not_found' };
 }
@@ -39,7 +41,7 @@ export async function listOrganisations(
   services: Services,
   caller: Caller,
   request: OrganisationListRequest,
-): Promise<Outcome<{ organisations: OrganisationRow[]; count: number }>> {
+): Promise<Outcome<{ organisations: Organisation[]; count: number }>> {
   if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
   return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request.query, page));

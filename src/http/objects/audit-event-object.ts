@@ -1,8 +1,8 @@
-import type { AuditEventRow } from '../../storage/audit-log.ts';
+import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** The audit event of the contract. */
-export function auditEventObject(event: AuditEventRow) {
+export function auditEventObject(event: AuditEvent) {
   return {
     id: event.id,
     at: formatTimestamp(event.at),

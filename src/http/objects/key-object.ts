@@ -1,8 +1,7 @@
-import { expiryMoment } from '../../domain/keys/expiration.ts';
+import { type Key, type KeyFieldOnWire, statusOf } from '../../domain/keys/key.ts';
 import { effectivePermissions } from '../../domain/permissions/permissions.ts';
 import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
 import type { VerifiedKey } from '../../domain/verification/key-record.ts';
-import type { KeyRow } from '../../storage/keys.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** How keys are to be shown. */
@@ -15,9 +14,7 @@ interface KeyView {
 }
 
 /** The key object of the contract, its fields in the contract's order. */
-export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }: KeyView) {
-  const disabled = key.revokedAt !== null;
-  const expired = key.expirationDate !== null && now >= expiryMoment(key.expirationDate);
+export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: KeyView) {
   return {
     id: key.id,
     label: key.label,
@@ -26,7 +23,7 @@ export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }:
     user_name: key.userType === 'bot' ? null : `${key.userFirstName} ${key.userLastName}`,
     user_role: key.userRole,
     user_type: key.userType,
-    disabled,
+    disabled: key.revokedAt !== null,
     expiration_date: key.expirationDate,
     ...(lastUses === null ? {} : { last_used_at: lastUseOf(key, lastUses) }),
     created_by: key.createdBy,
@@ -41,11 +38,11 @@ export function keyObject(key: KeyRow, { now, includeAllPermissions, lastUses }:
       key.hasRestrictedPermissions && includeAllPermissions ? key.permissions : effectivePermissions(key, key.userRole),
     org_id: key.orgId,
     key_hint: key.hint,
-    status: disabled ? 'disabled' : expired ? 'expired' : 'active',
-  };
+    status: statusOf(key, now),
+  } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
 }
 
-function lastUseOf({ id }: KeyRow, lastUses: ReadonlyMap<number, number>): string | null {
+function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string | null {
   const lastUsedAt = lastUses.get(id);
   return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
 }

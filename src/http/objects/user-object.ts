@@ -1,7 +1,7 @@
-import type { UserRow } from '../../storage/users.ts';
+import type { User } from '../../domain/users/user.ts';
 
 /** The user object of the contract. */
-export function userObject(user: UserRow) {
+export function userObject(user: User) {
   return {
     id: user.id,
     org_id: user.orgId,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isUserId } from '../../domain/users/user.ts';
-import { AUDIT_ACTIONS } from '../../storage/audit-actions.ts';
+import { AUDIT_ACTIONS } from '../../wire/audit-actions.ts';
 import { paging, rowId } from './fields.ts';
 
 /** Query of `GET /audit_events`. */

@@ -3,10 +3,10 @@ import { parseNetwork } from '../../domain/addresses/allowlist.ts';
 import type { Caller } from '../../domain/authority/caller.ts';
 import { findOwnerConflicts } from '../../domain/keys/create-key.ts';
 import { mayExpireOn } from '../../domain/keys/expiration.ts';
+import type { Key } from '../../domain/keys/key.ts';
 import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import { USER_TYPES } from '../../domain/permissions/roles.ts';
 import { isUserId } from '../../domain/users/user.ts';
-import type { KeyRow } from '../../storage/keys.ts';
 import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
 import { parseMoment } from '../objects/timestamps.ts';
 import {
@@ -53,7 +53,7 @@ function expirationDate(now: number, present: string | null) {
 }
 
 /** `present`: the key as it is, null for a new one. */
-function keyFields(now: number, present: KeyRow | null) {
+function keyFields(now: number, present: Key | null) {
   return {
     description: textOfLines(DESCRIPTION_LENGTH).nullable().optional(),
     expiration_date: expirationDate(now, present?.expirationDate ?? null).optional(),
@@ -153,7 +153,7 @@ const UNRESTRICTED = { hasRestrictedPermissions: false, permissions: [] };
  * Body of `PUT /api_keys/{id}`: what GET returned can be put back.
  * @param present the key as it is now
  */
-export function keyPatchBody(now: number, present: KeyRow) {
+export function keyPatchBody(now: number, present: Key) {
   return z
     .preprocess(
       dropFields(READ_ONLY_KEY_FIELDS),
