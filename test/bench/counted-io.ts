@@ -12,7 +12,7 @@ export function countIo(env: Env): { env: Env; io: Io } {
   const io: Io = { kvReads: 0, kvWrites: 0, d1Queries: 0, rowsRead: 0 };
   const kv = new Proxy(env.KEY_CACHE, {
     get(target, name) {
-      if (name === 'get') io.kvReads += 1;
+      if (name === 'getWithMetadata') io.kvReads += 1;
       if (name === 'put') io.kvWrites += 1;
       return bound(target, name);
     },

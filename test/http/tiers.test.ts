@@ -194,6 +194,52 @@ describe('KV has something else of a key, which is not believed:', () => {
   });
 });
 
+describe('a key that is in use all the time', () => {
+  const HALF_AN_HOUR_MS = 30 * 60_000;
+
+  async function useEveryTenSeconds(milliseconds: number): Promise<number> {
+    const { asked } = await b.asking(async () => {
+      for (let passed = 0; passed < milliseconds; passed += POLL_MS) {
+        b.clock.now += POLL_MS;
+        expect((await b.current(person.key)).body.id).toBe(person.keyId);
+      }
+    });
+    return asked.kvWrites.length;
+  }
+
+  test('is written to KV again before it lapses there, once in half an hour, and nothing waits for it', async () => {
+    await b.current(person.key);
+    expect(await useEveryTenSeconds(HALF_AN_HOUR_MS - POLL_MS)).toBe(0);
+    await forget(person.key);
+    expect(await useEveryTenSeconds(POLL_MS)).toBe(1);
+    expect(await useEveryTenSeconds(HALF_AN_HOUR_MS - POLL_MS)).toBe(0);
+    // An isolate that begins has it from there, with D1's records out of reach.
+    const begun = openLocation();
+    begun.clock.now = b.clock.now;
+    const { asked, result } = await begun.asking(() => begun.current(person.key));
+    expect(result.body.id).toBe(person.keyId);
+    expect(asked.records).toEqual([]);
+  });
+
+  test('is not written where KV cannot be asked, and goes on', async () => {
+    await b.current(person.key);
+    Object.assign(b, { kvReads: 'rejects', kvWrites: 'rejects' });
+    await useEveryTenSeconds(HALF_AN_HOUR_MS + POLL_MS);
+  });
+
+  test('is not written as it was before a change that was heard of meanwhile', async () => {
+    await b.current(person.key);
+    b.clock.now += HALF_AN_HOUR_MS;
+    expect((await b.current(person.key)).status).toBe(200);
+    await behindTheBackOfKv(person.key, () =>
+      succeed(a.call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${person.keyId}`)),
+    );
+    b.clock.now += HALF_AN_HOUR_MS;
+    expectUnauthenticated(await b.current(person.key), 'REVOKED');
+    expect(JSON.parse((await entryOf(person.key))?.value ?? 'null')).toMatchObject({ revoked: true });
+  });
+});
+
 /** What can be done to a key in one location, and what another has to answer once it knows. */
 const CHANGES: [string, change: (at: Location) => Promise<Answer>, expected: { status: number; body: object }][] = [
   [

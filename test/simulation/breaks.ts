@@ -81,6 +81,14 @@ export const BREAKS: Record<string, Break> = {
     },
   ),
 
+  'refreshed in KV as newer than what was heard': hearing(
+    class extends HeardChanges {
+      override vouchedSeq(): number {
+        return this.head + 3;
+      }
+    },
+  ),
+
   'lookups without the bookmark': {
     services: (services) => ({
       ...services,

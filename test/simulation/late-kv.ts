@@ -13,7 +13,7 @@ const KEEP = 60 * 60 * 1000;
 export class LateKv {
   readonly #time: VirtualTime;
   readonly #random: Random;
-  readonly #views: Map<string, { text: string; until: number }>[];
+  readonly #views: Map<string, { text: string; at: number }>[];
   outage: 'none' | 'failing' | 'hanging' = 'none';
 
   constructor(time: VirtualTime, random: Random, locations: number) {
@@ -29,19 +29,20 @@ export class LateKv {
         await this.#arrive();
         const entry = this.#views[location]?.get(hash);
         await this.#time.sleep(this.#delay());
-        if (entry === undefined || entry.until < this.#time.now) return null;
+        if (entry === undefined || entry.at + KEEP < this.#time.now) return null;
         const record: VerificationRecord = JSON.parse(entry.text);
-        return record;
+        return { record, writtenAt: entry.at };
       },
       write: async (hash, record) => {
         await this.#arrive();
         if (this.#random.chance(0.05)) return;
         const text = JSON.stringify(record);
+        const at = this.#time.now;
         for (const [index, view] of this.#views.entries()) {
           const isDeaf = index === this.#views.length - 1 && index !== location;
           if (isDeaf || this.#random.chance(0.05)) continue;
           const late = this.#random.chance(0.3) ? this.#random.between(0, MOST_LATE) : this.#random.between(0, 2_000);
-          this.#time.after(late, () => view.set(hash, { text, until: this.#time.now + KEEP }));
+          this.#time.after(late, () => view.set(hash, { text, at }));
         }
       },
     };

@@ -484,6 +484,8 @@ class World {
   #newIsolate(): Isolate {
     const fresh = newIsolate();
     if (this.#options.pollLimit !== undefined) fresh.polls.mostChanges = this.#options.pollLimit;
+    // Records are written to KV again as often as it takes to matter in so short a time.
+    fresh.memory.refreshAfterMs = 5_000;
     return this.#options.breakRule?.isolate?.(fresh) ?? fresh;
   }
 

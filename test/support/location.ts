@@ -87,9 +87,9 @@ export function openLocation(settings: Partial<Env> = {}): Location {
       },
     }),
     KEY_CACHE: replaceMethods(env.KEY_CACHE, {
-      get(name: string, type: 'json') {
+      getWithMetadata(name: string, type: 'json') {
         kvReads.push(name);
-        return reach(location.kvReads, () => env.KEY_CACHE.get(name, type));
+        return reach(location.kvReads, () => env.KEY_CACHE.getWithMetadata(name, type));
       },
       put(name: string, value: string, options: KVNamespacePutOptions) {
         kvWrites.push(name);

@@ -94,6 +94,14 @@ export class HeardChanges {
     return this.heardAt;
   }
 
+  /**
+   * Up to which place in the feed a record is true that may be used: every change after its own place is known by its
+   * id, and none of them is of its key or its user.
+   */
+  vouchedSeq(record: VerificationRecord): number {
+    return Math.max(record.seq, this.head);
+  }
+
   /** What a database replica has to have caught up with to answer this isolate; null when nothing was heard yet. */
   get lookupBookmark(): string | null {
     return this.bookmark;

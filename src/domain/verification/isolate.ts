@@ -3,6 +3,7 @@ import { HeardChanges } from './heard-changes.ts';
 import type { KeyRecord } from './key-record.ts';
 import { MissLedger } from './miss-budget.ts';
 import { RecentlyUsed } from './recently-used.ts';
+import { REFRESH_AFTER_MS } from './refresh-cache.ts';
 
 /** A record is a few kilobytes: far below the 128 MB that an isolate has. */
 const MOST_RECORDS = 5_000;
@@ -31,6 +32,8 @@ export interface Isolate {
     records: RecentlyUsed<KeyRecord>;
     /** Hashes of which there was no key, with when the feed had last been heard at that time. */
     absences: RecentlyUsed<number>;
+    /** How old what is in KV of a record may be before it is written again, in milliseconds. */
+    refreshAfterMs: number;
   };
   /** Who looked for keys that there are not. */
   misses: MissLedger;
@@ -48,7 +51,11 @@ export function newIsolate(): Isolate {
       answers: 0,
       mostChanges: MOST_CHANGES,
     },
-    memory: { records: new RecentlyUsed(MOST_RECORDS), absences: new RecentlyUsed(MOST_ABSENCES) },
+    memory: {
+      records: new RecentlyUsed(MOST_RECORDS),
+      absences: new RecentlyUsed(MOST_ABSENCES),
+      refreshAfterMs: REFRESH_AFTER_MS,
+    },
     misses: new MissLedger(),
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
   };

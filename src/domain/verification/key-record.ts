@@ -13,6 +13,8 @@ export interface KeyRecord extends VerificationRecord {
   expiresAt: number | null;
   /** What a caller that is allowed gets to know; made once, because it is the same at every call. */
   verified: VerifiedKey;
+  /** When it was put into KV, as far as this isolate knows (unix milliseconds); Infinity: it is not to be kept there. */
+  cachedAt: number;
   /** The key's user, as a caller. */
   user: { id: string; orgId: number; role: Role; type: UserType };
   /** How far the key reaches when it makes or changes another one. */
@@ -23,7 +25,7 @@ export interface KeyRecord extends VerificationRecord {
 export type VerifiedKey = WireKey<PermissionName>;
 
 /** @throws when the stored allowlist or date cannot be read: what means nothing must not let anyone in. */
-export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
+export function compileKeyRecord(stored: VerificationRecord, cachedAt = Number.POSITIVE_INFINITY): KeyRecord {
   const permissions = effectivePermissions(stored, stored.userRole);
   const expiresAt = stored.expirationDate === null ? null : expiryMoment(stored.expirationDate);
   if (Number.isNaN(expiresAt)) throw new Error('A stored expiration date is not a date');
@@ -31,6 +33,7 @@ export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
     ...stored,
     allowlist: compileAllowlist(stored.ipWhitelist),
     expiresAt,
+    cachedAt,
     verified: {
       id: stored.keyId,
       label: stored.label,
@@ -50,5 +53,26 @@ export function compileKeyRecord(stored: VerificationRecord): KeyRecord {
       ipWhitelist: stored.ipWhitelist,
       expirationDate: stored.expirationDate,
     },
+  };
+}
+
+/** What is stored of a key, as it was true at this place in the change feed. */
+export function storedRecord(record: KeyRecord, seq: number): VerificationRecord {
+  return {
+    epoch: record.epoch,
+    seq,
+    keyId: record.keyId,
+    orgId: record.orgId,
+    userId: record.userId,
+    userType: record.userType,
+    userRole: record.userRole,
+    userDisabled: record.userDisabled,
+    label: record.label,
+    revoked: record.revoked,
+    retiresAt: record.retiresAt,
+    expirationDate: record.expirationDate,
+    ipWhitelist: record.ipWhitelist,
+    hasRestrictedPermissions: record.hasRestrictedPermissions,
+    permissions: record.permissions,
   };
 }

@@ -6,6 +6,7 @@ import { D1_BUDGET_MS, keepUp, pollIfDue } from './follow-feed.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
 import { admitLookUp, FREE_ADMISSION, type MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
+import { cachedSince, refreshIfDue } from './refresh-cache.ts';
 
 /*
  * The tiers: isolate memory, KV, D1. What is found in a lower one fills the upper ones. Nothing is used that the rule of
@@ -32,6 +33,7 @@ export function recallRecord(services: Services, hash: string, now: number): Key
   const held = services.memory.records.get(hash);
   if (held === undefined || !services.heard.isUsable(held, now, services.settings.maxStalenessMs)) return null;
   pollIfDue(services, now);
+  refreshIfDue(services, hash, held, now);
   return held;
 }
 
@@ -93,7 +95,7 @@ async function lookUpOnce(look: Look, mostAge: number): Promise<LookUp | 'outdat
   const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
   // What cannot be used for what is in it is as good as not there.
-  const inKv = cached.ok && cached.value !== null ? compile(cached.value) : null;
+  const inKv = cached.ok && cached.value !== null ? compileCached(services, cached.value) : null;
   if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
   return lookUpInD1(look, mostAge);
 }
@@ -123,7 +125,7 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
     return { outcome: 'absent' };
   }
   if (!isUsable(stored.value)) return 'outdated';
-  const record = compile(stored.value);
+  const record = compile(stored.value, readClock(services));
   if (record === null) return { outcome: 'unavailable' };
   services.defer(services.cache.write(hash, stored.value));
   return remember(services, hash, record);
@@ -152,7 +154,7 @@ async function readFromD1(
 }
 
 function keepLate(services: Services, hash: string, late: VerificationRecord): void {
-  const record = compile(late);
+  const record = compile(late, readClock(services));
   const held = services.memory.records.get(hash);
   if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
   remember(services, hash, record);
@@ -184,13 +186,20 @@ export async function lookUpInPrimary(services: Services, hash: string): Promise
 }
 
 /** A record made ready; null when what is stored means nothing, which lets no one in. */
-function compile(stored: VerificationRecord): KeyRecord | null {
+function compile(stored: VerificationRecord, cachedAt?: number): KeyRecord | null {
   try {
-    return compileKeyRecord(stored);
+    return compileKeyRecord(stored, cachedAt);
   } catch (error) {
     logFailure('what is stored of a key cannot be used', error, { key_id: stored.keyId });
     return null;
   }
+}
+
+function compileCached(
+  services: Services,
+  { record, writtenAt }: NonNullable<Awaited<ReturnType<Services['cache']['read']>>>,
+): KeyRecord | null {
+  return compile(record, cachedSince(writtenAt, readClock(services)));
 }
 
 function remember(services: Services, hash: string, record: KeyRecord): LookUp {
