@@ -26,6 +26,7 @@ const outdir = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
 say('building …');
 build('test/bench/worker.ts', outdir);
 weighMiddleware();
+execFileSync(process.execPath, ['--expose-gc', 'test/bench/memory.ts'], { stdio: 'inherit' });
 const { vars } = unstable_readConfig({ config: 'wrangler.toml' });
 const server = new Miniflare(
   convertV4MiniflareOptions({

@@ -76,3 +76,21 @@ export function storedRecord(record: KeyRecord, seq: number): VerificationRecord
     permissions: record.permissions,
   };
 }
+
+const BYTES_OF_RECORD = 2_000;
+const BYTES_OF_NETWORK = 250;
+const BYTES_OF_TEXT = 24;
+
+/**
+ * What a record takes of an isolate's memory, in bytes: an estimate on the large side, for a bound. `npm run bench` holds
+ * it against what it does take.
+ */
+export function weightOfRecord({ label, ipWhitelist, permissions, verified }: KeyRecord): number {
+  return (
+    BYTES_OF_RECORD +
+    2 * label.length +
+    ipWhitelist.reduce((sum, entry) => sum + BYTES_OF_NETWORK + entry.length, 0) +
+    permissions.reduce((sum, name) => sum + BYTES_OF_TEXT + name.length, 0) +
+    verified.permissions.length * 8
+  );
+}

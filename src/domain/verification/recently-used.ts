@@ -1,10 +1,24 @@
-/** A bounded map that forgets what was used longest ago. A `Map` keeps the order of insertion, which is all it takes. */
+/**
+ * A map that forgets what was used longest ago when it grows too heavy. A `Map` keeps the order of insertion, which is
+ * all it takes.
+ */
 export class RecentlyUsed<Value> {
   readonly #entries = new Map<string, Value>();
   readonly #most: number;
+  readonly #weigh: (value: Value) => number;
+  #weight = 0;
 
-  constructor(most: number) {
+  /**
+   * @param most what all entries together may weigh
+   * @param weigh what one weighs, always the same for the same one; without it, entries are counted
+   */
+  constructor(most: number, weigh: (value: Value) => number = () => 1) {
     this.#most = most;
+    this.#weigh = weigh;
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   get(name: string): Value | undefined {
@@ -17,19 +31,24 @@ export class RecentlyUsed<Value> {
   }
 
   set(name: string, value: Value): void {
-    this.#entries.delete(name);
+    this.delete(name);
     this.#entries.set(name, value);
-    if (this.#entries.size > this.#most) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
+    this.#weight += this.#weigh(value);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#weight <= this.#most) break;
+      this.delete(oldest);
     }
   }
 
   delete(name: string): void {
+    const value = this.#entries.get(name);
+    if (value === undefined) return;
     this.#entries.delete(name);
+    this.#weight -= this.#weigh(value);
   }
 
   clear(): void {
     this.#entries.clear();
+    this.#weight = 0;
   }
 }
