@@ -24,7 +24,7 @@ export function createApp(compose: Compose) {
   // What every answer has, whatever becomes of the request.
   app.use(requestId);
   app.use(securityHeaders);
-  app.use(accessLog);
+  app.use(accessLog());
   app.use('/v2/*', noStore);
 
   // Who calls, and how often: before anything else about the request is looked at.

@@ -1,3 +1,4 @@
+import { log } from '../../log.ts';
 import { recordRefusal } from '../../storage/commit-change.ts';
 import type { Key } from '../keys/key.ts';
 import type { Services } from '../services.ts';
@@ -23,7 +24,8 @@ export interface Attempt {
 
 /**
  * Refuses what lies beyond the caller's reach, and puts it on record: someone who tries is someone to know of. The event
- * is of its own kind, `api_key.create_refused` and the like.
+ * is of its own kind, `api_key.create_refused` and the like. Who tries again and again has the first attempts of each
+ * minute on record, and then how many more there were (`dropped`, before the attempt of that event).
  */
 export async function refuseReach(
   services: Services,
@@ -31,14 +33,28 @@ export async function refuseReach(
   attempt: Attempt,
   shortfall: Shortfall,
 ): Promise<Refusal> {
-  await recordRefusal(services, {
-    orgId: attempt.orgId,
-    apiKeyId: attempt.apiKeyId ?? null,
-    userId: attempt.userId ?? null,
-    audit: { action: `${attempt.action}_refused`, changes: { ...shortfall } },
-    actor: actorOf(caller),
-    now: services.now(),
-  });
+  const now = services.now();
+  const who = caller.apiKeyId === null ? `user ${caller.user.id}` : `key ${caller.apiKeyId}`;
+  const counted = services.refusals.count(who, now);
+  if (counted.onRecord) {
+    await recordRefusal(services, {
+      orgId: attempt.orgId,
+      apiKeyId: attempt.apiKeyId ?? null,
+      userId: attempt.userId ?? null,
+      audit: {
+        action: `${attempt.action}_refused`,
+        changes: { ...shortfall, ...(counted.dropped > 0 ? { dropped: counted.dropped } : {}) },
+      },
+      actor: actorOf(caller),
+      now,
+    });
+  } else if (counted.first) {
+    log('refused attempts of one caller are counted, and no longer put on record one by one', {
+      api_key_id: caller.apiKeyId,
+      user_id: caller.user.id,
+      org_id: caller.user.orgId,
+    });
+  }
   return { refused: 'out_of_reach', shortfall };
 }
 

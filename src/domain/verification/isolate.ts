@@ -1,3 +1,4 @@
+import { RefusalsOnRecord } from '../authority/refusals-on-record.ts';
 import { UseCounter } from '../usage/use-counter.ts';
 import { HeardChanges } from './heard-changes.ts';
 import { type KeyRecord, weightOfRecord } from './key-record.ts';
@@ -43,6 +44,8 @@ export interface Isolate {
   misses: MissLedger;
   /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
   counting: { counter: UseCounter; plannedAt: number };
+  /** How many refused attempts each caller has on record. */
+  refusals: RefusalsOnRecord;
 }
 
 export function newIsolate(): Isolate {
@@ -62,6 +65,7 @@ export function newIsolate(): Isolate {
     },
     misses: new MissLedger(),
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
+    refusals: new RefusalsOnRecord(),
   };
 }
 
