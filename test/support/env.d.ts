@@ -6,6 +6,6 @@ declare namespace Cloudflare {
 }
 
 interface ImportMeta {
-  /** What Vite makes of files by a pattern, when it reads a test: those that are there, by their paths. */
-  glob<Content>(pattern: string, options: { eager: true; import: 'default' }): Record<string, Content>;
+  /** What Vite makes of files by a pattern, when it reads a test: those that are there, by their paths; `?raw`: as text. */
+  glob<Content>(pattern: string, options: { eager: true; import: 'default'; query?: '?raw' }): Record<string, Content>;
 }
