@@ -78,13 +78,19 @@ function openLimits(env: Env): Limits {
   };
 }
 
+/**
+ * The keyring, if it is the one that sealed what the database has. A database that gives no answer is thrown, and says
+ * nothing about MASTER_KEYS: whoever changed that on such a message would lose what it seals.
+ */
 async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {
-  try {
-    const keyring = await openKeyring(env.MASTER_KEYS ?? '');
-    if (await belongsToDatabase(keyring, db)) return keyring;
-    throw new Error('MASTER_KEYS opens none of the secrets that were sealed last');
-  } catch (error) {
+  const keyring = await openKeyring(env.MASTER_KEYS ?? '').catch((error: unknown) => {
     logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS to what it was', error);
     return null;
-  }
+  });
+  if (keyring === null || (await belongsToDatabase(keyring, db))) return keyring;
+  logFailure(
+    'secrets cannot be sealed: MASTER_KEYS opens none of those that were sealed last. Set it to what it was or, if that is lost, run `npm run reseal -- --abandon`',
+    null,
+  );
+  return null;
 }

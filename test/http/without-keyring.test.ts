@@ -1,3 +1,4 @@
+import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
@@ -128,4 +129,30 @@ test('once MASTER_KEYS is mended, all of it works', async () => {
   expect((await call(key, `GET /v2/api_keys/key/${other.id}`)).body.api_key).toBe(other.api_key);
   const { body } = await call(key, `POST /v2/api_keys/rotate/${other.id}`, { body: {} });
   expect((await readCurrent(body.api_key)).id).toBe(other.id);
+});
+
+/** The database, which gives no answer to the question of which secrets were sealed last. */
+function withoutSealedSecrets(): D1Database {
+  return new Proxy(env.DB, {
+    get(database, name) {
+      if (name === 'prepare') {
+        return (sql: string) => {
+          if (/"sealed" is not null/i.test(sql)) throw new Error('D1_ERROR: Network connection lost.');
+          return database.prepare(sql);
+        };
+      }
+      const value: unknown = Reflect.get(database, name);
+      return typeof value === 'function' ? value.bind(database) : value;
+    },
+  });
+}
+
+test('a D1 that fails says nothing about MASTER_KEYS: nobody is told to change it', async () => {
+  const { key } = await arrange();
+  const options = { body: { label: 'a key' }, env: { DB: withoutSealedSecrets() } };
+  expectUnavailable(await call(key, 'POST /v2/api_keys', options));
+  expect(logged.filter((line) => line.includes('MASTER_KEYS'))).toEqual([]);
+  expect(logged.some((line) => line.includes('Network connection lost'))).toBe(true);
+  // The honest twin: with the database there, the keyring is what it was.
+  expect((await call(key, 'POST /v2/api_keys', { body: { label: 'a key' } })).status).toBe(201);
 });
