@@ -33,7 +33,11 @@ if (organisation === undefined || email === undefined || firstName === undefined
 }
 
 try {
-  const { services, close } = await openForCommand({ remote: values.remote, persistTo: values['persist-to'] });
+  const { services, close } = await openForCommand({
+    remote: values.remote,
+    persistTo: values['persist-to'],
+    name: 'npm run bootstrap',
+  });
   const made = await bootstrapDeployment(services, {
     organisationName: organisation,
     email,

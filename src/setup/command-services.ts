@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
-import { getPlatformProxy, unstable_readConfig } from 'wrangler';
+import { unstable_readConfig } from 'wrangler';
 import { NO_LIMITS } from '../domain/limits.ts';
 import { type Keyring, openKeyring } from '../domain/secrets/keyring.ts';
 import type { Services } from '../domain/services.ts';
@@ -10,8 +8,10 @@ import { openDatabase } from '../storage/database.ts';
 import { openForLists } from '../storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
 import { openVerificationSource } from '../storage/verification-source.ts';
-import { ensureLocalSecrets, type LocalState, locateLocalState } from './local-state.ts';
-import { applyMigrations } from './wrangler.ts';
+import { openLocal } from './local-database.ts';
+import { ensureFolder, locateLocalState, makeMasterKeys, readMasterKeys } from './local-state.ts';
+import { lockState } from './lock-state.ts';
+import { describeLostSecrets, hasSealedSecrets } from './lost-secrets.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /** Which deployment a command works on. */
@@ -20,6 +20,10 @@ interface Target {
   remote: boolean;
   /** Where the local one keeps its state; undefined: the usual folder. */
   persistTo: string | undefined;
+  /** The command, for what others are told that want the same folder. */
+  name: string;
+  /** The command mends a MASTER_KEYS that was lost, and so begins with a new one; others refuse. */
+  mendsLostSecrets?: boolean;
 }
 
 /** What a command works with; to be closed when it is done. */
@@ -30,13 +34,17 @@ interface Opened {
 }
 
 /**
- * Opens a deployment for a command. A local database is brought up to date first.
- * @throws when MASTER_KEYS is missing or unreadable, because what is made with others could not be opened
+ * Opens a deployment for a command. A local database is kept for this process until it is closed, and brought up to date
+ * first.
+ * @throws when MASTER_KEYS is missing or unreadable, because what is made with others could not be opened; and when
+ * another process has the local folder
  */
-export async function openForCommand({ remote, persistTo }: Target): Promise<Opened> {
-  const state = locateLocalState(persistTo === undefined ? [] : ['--persist-to', persistTo]);
-  const keyring = await openKeyring(remote ? masterKeysOfEnvironment() : masterKeysOf(state));
-  const { database, close } = remote ? openRemote() : await openLocal(state);
+export async function openForCommand(target: Target): Promise<Opened> {
+  const { database, masterKeys, close } = target.remote ? openRemote() : await openLocally(target);
+  const keyring = await openKeyring(masterKeys).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return {
     keyring,
     close,
@@ -69,21 +77,32 @@ function masterKeysOfEnvironment(): string {
   return masterKeys;
 }
 
-function masterKeysOf(state: LocalState): string {
-  ensureLocalSecrets(state);
-  return parseEnv(readFileSync(state.secretsFile, 'utf8')).MASTER_KEYS ?? '';
+interface Source {
+  database: D1Database;
+  masterKeys: string;
+  close: () => Promise<void>;
 }
 
-function openRemote() {
-  return { database: new WranglerD1(['--remote']), close: async () => {} };
+function openRemote(): Source {
+  return { masterKeys: masterKeysOfEnvironment(), database: new WranglerD1(['--remote']), close: async () => {} };
 }
 
-async function openLocal(state: LocalState) {
-  await applyMigrations(state.folder, ['DB']);
-  const proxy = await getPlatformProxy<Env>({
-    persist: { path: state.storage },
-    envFiles: [state.secretsFile],
-    remoteBindings: false,
-  });
-  return { database: proxy.env.DB, close: () => proxy.dispose() };
+async function openLocally({ persistTo, name, mendsLostSecrets = false }: Target): Promise<Source> {
+  const state = locateLocalState(persistTo === undefined ? [] : ['--persist-to', persistTo]);
+  ensureFolder(state);
+  const unlock = lockState(state, name);
+  const { env, close } = await openLocal(state);
+  const known = readMasterKeys(state);
+  if (known === null && !mendsLostSecrets && (await hasSealedSecrets(env.DB))) {
+    await close();
+    throw new Error(describeLostSecrets(state));
+  }
+  return {
+    database: env.DB,
+    masterKeys: known ?? makeMasterKeys(state),
+    close: async () => {
+      await close();
+      unlock();
+    },
+  };
 }

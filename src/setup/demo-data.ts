@@ -3,50 +3,112 @@ import type { Outcome } from '../domain/authority/refusal.ts';
 import { createKey } from '../domain/keys/create-key.ts';
 import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
 import { createOrganisation } from '../domain/organisations/create-organisation.ts';
+import { listOrganisations } from '../domain/organisations/find-organisation.ts';
 import { ROLES, type Role } from '../domain/permissions/roles.ts';
+import { hashApiKey } from '../domain/secrets/api-key-format.ts';
 import type { Services } from '../domain/services.ts';
 import { createUser } from '../domain/users/create-user.ts';
 import { payerOfAddress } from '../domain/verification/miss-budget.ts';
 import { verifyKey } from '../domain/verification/verify-key.ts';
+import { readKeyByHash } from '../storage/keys.ts';
+import { hasDeployment } from '../storage/organisations.ts';
+import { readHolderOfEmail } from '../storage/users.ts';
+
+/** The demo keys on disk: what an earlier seeding left behind, and where each key goes before it counts. */
+interface KeptKeys {
+  /** By the role of their user; null when no seeding was begun. */
+  begun: Record<string, string> | null;
+  /** Writes the keys down. It is called with each new one before its row is written, so that none is ever lost. */
+  keep: (keys: Readonly<Record<string, string>>) => void;
+}
 
 /**
  * Fills an empty database: the deployment's own organisation with its PROVIDER user, and another one with a user of
- * each other role, each with a key. It goes through the same acts as the API.
- * @returns the keys by the role of their user; null when the database is not empty
+ * each other role, each with a key. It goes through the same acts as the API, and goes on where an earlier one was
+ * stopped, at whatever moment that was.
+ * @returns the keys by the role of their user; null when the database has other data
  */
-export async function seedDemoData(services: Services): Promise<Record<string, string> | null> {
-  const first = await bootstrapDeployment(services, {
-    organisationName: 'Latchkey',
-    firstName: 'Demo',
-    lastName: 'Provider',
-    email: 'provider@demo.example',
-  });
-  if (first.refused === 'contended') return null;
-  const provider = done(first).apiKey;
-  const caller = await signIn(services, provider);
-  const { orgId } = done(await createOrganisation(services, caller, 'Demo organisation'));
+export async function seedDemoData(
+  services: Services,
+  { begun, keep }: KeptKeys = { begun: null, keep: () => {} },
+): Promise<Record<string, string> | null> {
+  const keys: Record<string, string> = { ...begun };
+  const keeping = (role: Role) =>
+    keepSecrets(services, (apiKey) => {
+      keys[role] = apiKey;
+      keep(keys);
+    });
+  if (!(await works(services, keys.PROVIDER))) {
+    if (await hasDeployment(services.db)) return null;
+    done(await bootstrapDeployment(keeping('PROVIDER'), PROVIDER));
+  }
+  const provider = keys.PROVIDER ?? '';
 
-  const keys: Record<string, string> = { PROVIDER: provider };
+  const orgId = await ensureOrganisation(services, await signIn(services, provider));
   for (const role of ROLES) {
-    if (role !== 'PROVIDER') keys[role] = await seedUser(services, caller, orgId, role);
+    if (role === 'PROVIDER' || (await works(services, keys[role]))) continue;
+    const caller = await signIn(services, provider);
+    const userId = await ensureUser(services, caller, orgId, role);
+    await addKey(keeping(role), caller, userId, role);
   }
   return keys;
 }
 
-async function seedUser(services: Services, caller: Caller, orgId: number, role: Role): Promise<string> {
-  const name = role.toLowerCase().replaceAll('_', ' ');
+/** Hands each secret over before it is sealed, and so before the row that makes it count is written. */
+function keepSecrets(services: Services, keep: (apiKey: string) => void): Services {
+  return {
+    ...services,
+    keyring: async () => {
+      const keyring = await services.keyring();
+      return (
+        keyring && {
+          ...keyring,
+          seal: (apiKey, hash) => {
+            keep(apiKey);
+            return keyring.seal(apiKey, hash);
+          },
+        }
+      );
+    },
+  };
+}
+
+const PROVIDER = {
+  organisationName: 'Latchkey',
+  firstName: 'Demo',
+  lastName: 'Provider',
+  email: 'provider@demo.example',
+};
+const ORGANISATION = 'Demo organisation';
+
+async function ensureOrganisation(services: Services, caller: Caller): Promise<number> {
+  const page = { page: 1, perPage: 100 };
+  const { organisations } = done(await listOrganisations(services, caller, { ...page, query: ORGANISATION }));
+  const there = organisations.find(({ name }) => name === ORGANISATION);
+  return there?.id ?? done(await createOrganisation(services, caller, ORGANISATION)).orgId;
+}
+
+async function ensureUser(services: Services, caller: Caller, orgId: number, role: Role): Promise<string> {
+  const name = nameOf(role);
+  const email = `${name.replaceAll(' ', '-')}@demo.example`;
+  const there = await readHolderOfEmail(services.db, email);
+  if (there !== null) return there;
   const { userId } = done(
     await createUser(services, caller, {
       firstName: 'Demo',
       lastName: name.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()),
-      email: `${name.replaceAll(' ', '-')}@demo.example`,
+      email,
       role,
       orgId,
     }),
   );
-  const { apiKey } = done(
+  return userId;
+}
+
+async function addKey(services: Services, caller: Caller, userId: string, role: Role): Promise<void> {
+  done(
     await createKey(services, caller, {
-      label: `Demo key of the ${name}`,
+      label: `Demo key of the ${nameOf(role)}`,
       description: null,
       expirationDate: null,
       ipWhitelist: [],
@@ -57,7 +119,15 @@ async function seedUser(services: Services, caller: Caller, orgId: number, role:
       orgId: undefined,
     }),
   );
-  return apiKey;
+}
+
+function nameOf(role: Role): string {
+  return role.toLowerCase().replaceAll('_', ' ');
+}
+
+/** Whether a key that was written down is in the database too. */
+async function works(services: Services, apiKey: string | undefined): Promise<boolean> {
+  return apiKey !== undefined && (await readKeyByHash(services.db, hashApiKey(apiKey))) !== null;
 }
 
 async function signIn(services: Services, apiKey: string): Promise<Caller> {

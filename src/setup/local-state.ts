@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { parseEnv } from 'node:util';
 
 /** Where `wrangler dev` keeps its local state unless `--persist-to` says otherwise. */
 const USUAL_FOLDER = '.wrangler/state';
@@ -13,6 +14,10 @@ export interface LocalState {
   storage: string;
   secretsFile: string;
   devKeysFile: string;
+  /** Where the demo keys are until all of them are there. */
+  unfinishedDevKeysFile: string;
+  /** Where the Workers of this deployment find each other by name. */
+  registry: string;
 }
 
 /** The local state that these arguments of `npm start` name: `--persist-to DIR` or `--persist-to=DIR`. */
@@ -23,18 +28,55 @@ export function locateLocalState(args: readonly string[]): LocalState {
     storage: join(folder, 'v3'),
     secretsFile: join(folder, 'secrets.env'),
     devKeysFile: join(folder, 'dev-keys.json'),
+    unfinishedDevKeysFile: join(folder, 'dev-keys.unfinished.json'),
+    registry: join(folder, 'registry'),
   };
 }
 
-/** Makes local secrets, unless there are some: with others, what was sealed before would not open any more. */
-export function ensureLocalSecrets({ folder, secretsFile }: LocalState): void {
-  mkdirSync(folder, { recursive: true });
-  if (existsSync(secretsFile)) return;
-  writePrivately(secretsFile, `MASTER_KEYS="local:${randomBytes(32).toString('base64')}"\n`);
+/** Makes the folder, readable by its owner only where it is new. */
+export function ensureFolder({ folder }: LocalState): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
-export function writeDevKeys({ devKeysFile }: LocalState, keys: Readonly<Record<string, string>>): void {
-  writePrivately(devKeysFile, `${JSON.stringify(keys)}\n`);
+/** The local MASTER_KEYS; null when the file of the secrets, or the line in it, is not there. */
+export function readMasterKeys({ secretsFile }: LocalState): string | null {
+  if (!existsSync(secretsFile)) return null;
+  return parseEnv(readFileSync(secretsFile, 'utf8')).MASTER_KEYS || null;
+}
+
+/**
+ * Makes local secrets, where there are none.
+ * @returns the MASTER_KEYS that were made
+ */
+export function makeMasterKeys({ secretsFile }: LocalState): string {
+  const masterKeys = `local:${randomBytes(32).toString('base64')}`;
+  const others = existsSync(secretsFile) ? readFileSync(secretsFile, 'utf8').replace(/^MASTER_KEYS=.*$/gm, '') : '';
+  writePrivately(secretsFile, `MASTER_KEYS="${masterKeys}"\n${others.trimStart()}`);
+  return masterKeys;
+}
+
+/** The demo keys that an earlier start made before it was stopped; null when none was. */
+export function readUnfinishedDevKeys({ unfinishedDevKeysFile }: LocalState): Record<string, string> | null {
+  if (!existsSync(unfinishedDevKeysFile)) return null;
+  const keys: Record<string, string> = JSON.parse(readFileSync(unfinishedDevKeysFile, 'utf8'));
+  return keys;
+}
+
+export function writeUnfinishedDevKeys(
+  { unfinishedDevKeysFile }: LocalState,
+  keys: Readonly<Record<string, string>>,
+): void {
+  writePrivately(unfinishedDevKeysFile, `${JSON.stringify(keys)}\n`);
+}
+
+/** The demo keys are all there. */
+export function finishDevKeys({ unfinishedDevKeysFile, devKeysFile }: LocalState): void {
+  renameSync(unfinishedDevKeysFile, devKeysFile);
+}
+
+/** What was begun does not belong to this database. */
+export function dropUnfinishedDevKeys({ unfinishedDevKeysFile }: LocalState): void {
+  rmSync(unfinishedDevKeysFile, { force: true });
 }
 
 /** The value of an option given as `--name value` or `--name=value`; the last one counts. */
@@ -51,6 +93,9 @@ export function displayPath(path: string): string {
   return fromHere.startsWith('..') ? path : `./${fromHere}`;
 }
 
+/** Writes a file for its owner only, all of it or nothing: a process that is killed leaves the old one. */
 function writePrivately(file: string, content: string): void {
-  writeFileSync(file, content, { mode: 0o600 });
+  const next = `${file}.next`;
+  writeFileSync(next, content, { mode: 0o600 });
+  renameSync(next, file);
 }

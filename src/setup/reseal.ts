@@ -16,7 +16,11 @@ const { values } = parseArgs({
 });
 
 try {
-  const { services, keyring, close } = await openForCommand({ remote: values.remote, persistTo: values['persist-to'] });
+  const { services, keyring, close } = await openForCommand({
+    remote: values.remote,
+    persistTo: values['persist-to'],
+    name: 'npm run reseal',
+  });
   const { resealed, unopened } = await resealSecrets(services, keyring, ({ done, total }) =>
     console.log(`${done} of ${total} secrets resealed`),
   ).finally(close);

@@ -1,20 +1,28 @@
+import './quiet-wrangler.ts';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { getPlatformProxy } from 'wrangler';
 import { compose } from '../compose.ts';
 import { seedDemoData } from './demo-data.ts';
+import { openLocal } from './local-database.ts';
 import {
   displayPath,
-  ensureLocalSecrets,
-  type LocalState,
+  dropUnfinishedDevKeys,
+  ensureFolder,
+  finishDevKeys,
   locateLocalState,
+  makeMasterKeys,
   optionValue,
-  writeDevKeys,
+  readMasterKeys,
+  readUnfinishedDevKeys,
+  writeUnfinishedDevKeys,
 } from './local-state.ts';
-import { applyMigrations, startWrangler } from './wrangler.ts';
+import { lockState } from './lock-state.ts';
+import { describeLostSecrets, hasSealedSecrets } from './lost-secrets.ts';
+import { startWrangler } from './wrangler.ts';
 
 /*
  * `npm start`: from a fresh clone to a service that answers. Each step keeps what is there already, so that it can be
- * run again and again.
+ * run again and again, and goes on where an earlier start was killed.
  */
 
 const USUAL_PORT = 8787;
@@ -22,50 +30,75 @@ const USUAL_PORT = 8787;
 const args = process.argv.slice(2);
 const state = locateLocalState(args);
 
-ensureLocalSecrets(state);
-console.log('Latchkey: preparing the local database …');
-await applyMigrations(state.folder, ['DB', 'USAGE_DB']);
-await seed(state);
+try {
+  ensureFolder(state);
+  lockState(state, 'npm start');
+  console.log('Latchkey: preparing the local database …');
+  await prepare();
+} catch (error) {
+  console.error(`Latchkey: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}
 
 const port = optionValue(args, '--port') ?? String(await findFreePort(USUAL_PORT));
-console.log(`
+if (existsSync(state.devKeysFile)) {
+  console.log(`
 Try it, in another terminal:
 
   curl -s http://localhost:${port}/v2/api_keys/current \\
     -H "x-APIKey: $(node -p 'JSON.parse(fs.readFileSync("${displayPath(state.devKeysFile)}")).ORG_ADMIN')"
 `);
+}
 
 const dev = startWrangler([
   'dev',
   ...(optionValue(args, '--persist-to') === undefined ? ['--persist-to', state.folder] : []),
   ...(optionValue(args, '--port') === undefined ? ['--port', port] : []),
-  '--env-file',
-  state.secretsFile,
+  ...(existsSync(state.secretsFile) ? ['--env-file', state.secretsFile] : []),
   ...args,
 ]);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => dev.kill(signal));
 dev.on('exit', (code) => process.exit(code ?? 0));
 
-async function seed(local: LocalState): Promise<void> {
-  const proxy = await getPlatformProxy<Env>({
-    persist: { path: local.storage },
-    envFiles: [local.secretsFile],
-    remoteBindings: false,
-  });
-  const deferred: Promise<unknown>[] = [];
+/**
+ * Migrations, secrets and demo data: in this one process, which has let go of the database when it returns, because the
+ * service is another process.
+ */
+async function prepare(): Promise<void> {
+  const { env, close } = await openLocal(state);
   try {
-    const services = compose({ ...proxy.env, ...variables(args) }, { waitUntil: (work) => void deferred.push(work) });
-    const keys = await seedDemoData(services);
-    await Promise.all(deferred);
-    if (keys === null) {
-      console.log(`Latchkey: the database has data, and keeps it. Demo keys are in ${displayPath(local.devKeysFile)}`);
+    const masterKeys = readMasterKeys(state) ?? ((await hasSealedSecrets(env.DB)) ? null : makeMasterKeys(state));
+    if (masterKeys === null) {
+      console.error(`Latchkey: ${describeLostSecrets(state)}`);
     } else {
-      writeDevKeys(local, keys);
-      console.log(`Latchkey: demo data added; its keys are in ${displayPath(local.devKeysFile)}`);
+      await seed({ ...env, MASTER_KEYS: masterKeys });
     }
   } finally {
-    await proxy.dispose();
+    await close();
   }
+}
+
+async function seed(env: Env): Promise<void> {
+  const deferred: Promise<unknown>[] = [];
+  const services = compose({ ...env, ...variables(args) }, { waitUntil: (work) => void deferred.push(work) });
+  const keys = await seedDemoData(services, {
+    begun: readUnfinishedDevKeys(state),
+    keep: (kept) => writeUnfinishedDevKeys(state, kept),
+  });
+  await Promise.all(deferred);
+  const where = displayPath(state.devKeysFile);
+  if (keys !== null) {
+    finishDevKeys(state);
+    console.log(`Latchkey: demo data added; its keys are in ${where}`);
+    return;
+  }
+  dropUnfinishedDevKeys(state);
+  console.log(
+    existsSync(state.devKeysFile)
+      ? `Latchkey: the database has data, and keeps it. Demo keys are in ${where}`
+      : `Latchkey: the database has data, and keeps it. There are no demo keys in ${where}.
+For a new key of a PROVIDER user, stop this and run: npm run bootstrap -- --recover --persist-to ${state.folder}`,
+  );
 }
 
 /** The settings given as `--var NAME:VALUE`, so that demo keys have the prefix that the service will look for. */

@@ -40,3 +40,13 @@ export async function readOrganisations(
   ]);
   return { organisations: found, count: counted[0]?.count ?? 0 };
 }
+
+/** Whether the deployment has its own organisation yet. */
+export async function hasDeployment(db: Database): Promise<boolean> {
+  const rows = await db
+    .select({ id: organisations.id })
+    .from(organisations)
+    .where(eq(organisations.isDeployment, true))
+    .limit(1);
+  return rows.length > 0;
+}

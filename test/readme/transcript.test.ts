@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { copyCheckout, freePort, npmStart, type Started } from '../support/checkout.ts';
+import { copyCheckout, freePort, npmStart, type Running } from '../support/checkout.ts';
 
 /* The commands of the README, as they are pasted into a terminal, so that they cannot rot. */
 
 const checkout = copyCheckout();
 let port: number;
-let service: Started;
+let service: Running;
 
 beforeAll(async () => {
   port = await freePort();

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,34 @@ beforeAll(async () => {
   await runWrangler(['d1', 'migrations', 'apply', 'DB', ...where]);
   await database.prepare('CREATE TABLE things (id INTEGER PRIMARY KEY, text TEXT, number)').run();
 });
+
+test('no value is on a command line, where every user of the machine could read it', async () => {
+  const value = `secret-${crypto.randomUUID()}`;
+  let ended = false;
+  const asked = database
+    .prepare('SELECT ? AS value')
+    .bind(value)
+    .all()
+    .finally(() => {
+      ended = true;
+    });
+  let wranglers = 0;
+  while (!ended) {
+    for (const line of commandLines()) {
+      if (line.includes('wrangler-dist')) wranglers += 1;
+      expect(line).not.toContain(value);
+    }
+    await new Promise((wait) => setTimeout(wait, 5));
+  }
+  expect((await asked).results).toEqual([{ value }]);
+  // It was running, and could have been seen.
+  expect(wranglers).toBeGreaterThan(0);
+});
+
+/** The command lines of all processes of this machine. */
+function commandLines(): string[] {
+  return execFileSync('ps', ['-A', '-ww', '-o', 'args='], { encoding: 'utf8' }).split('\n');
+}
 
 const TEXTS = [
   '',

@@ -18,39 +18,50 @@ export function copyCheckout(): { folder: string; remove: () => void } {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A service that `npm start` runs, and what it printed. */
-export interface Started {
+/** `npm start`, or another command of npm, that runs, and what it printed. */
+export interface Running {
   printed: () => string;
-  stop: () => Promise<void>;
+  /** Its exit code once it has ended by itself; null: it runs, or a signal ended it. */
+  exitCode: () => number | null;
+  /** Ends it with everything that runs below it. */
+  stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** When it has ended, however. */
+  ended: Promise<void>;
+}
+
+/** Runs a command of npm in a checkout. */
+export function runNpm(folder: string, args: readonly string[]): Running {
+  // A group of its own, so that stopping it stops wrangler and the runtime below it too.
+  const child = spawn('npm', args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  for (const output of [child.stdout, child.stderr]) {
+    output.on('data', (chunk) => {
+      printed += chunk;
+    });
+  }
+  const ended = new Promise<void>((done) => child.on('close', () => done()));
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, signal);
+    await ended;
+  };
+  return { printed: () => printed, exitCode: () => child.exitCode, stop, ended };
 }
 
 /** Runs `npm start` with these arguments and waits until the service answers on the port. */
-export async function npmStart(folder: string, port: number, args: readonly string[] = []): Promise<Started> {
-  // A group of its own, so that stopping it stops wrangler and the runtime below it too.
-  const child = spawn('npm', ['start', '--', '--port', String(port), ...args], { cwd: folder, detached: true });
-  let printed = '';
-  child.stdout.on('data', (chunk) => {
-    printed += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    printed += chunk;
-  });
-  const exited = new Promise<void>((done) => child.on('exit', () => done()));
-  const stop = async () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
-    await exited;
-  };
+export async function npmStart(folder: string, port: number, args: readonly string[] = []): Promise<Running> {
+  const running = runNpm(folder, ['start', '--', '--port', String(port), ...args]);
   const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline && child.exitCode === null) {
+  while (Date.now() < deadline && running.exitCode() === null) {
     const up = await fetch(`http://127.0.0.1:${port}/v2/permissions`).then(
       (answer) => answer.status === 401,
       () => false,
     );
-    if (up) return { printed: () => printed, stop };
-    await new Promise((wait) => setTimeout(wait, 200));
+    if (up) return running;
+    await new Promise((wait) => setTimeout(wait, 100));
   }
-  await stop();
-  throw new Error(`npm start did not come up:\n${printed}`);
+  await running.stop();
+  throw new Error(`npm start did not come up:\n${running.printed()}`);
 }
 
 /** A port that is free now. */
