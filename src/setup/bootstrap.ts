@@ -1,17 +1,34 @@
 import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
 import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
+import { type RecoveryRefusal, recoverDeployment } from '../domain/organisations/recover-deployment.ts';
+import { belongsToDatabase } from '../domain/secrets/trust-keyring.ts';
+import type { Services } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
  * `npm run bootstrap`: makes the first organisation, PROVIDER user and key of a real deployment, which everything else
- * is made with over the API.
+ * is made with over the API. `--recover` makes a key of a PROVIDER user anew, where none is left.
  */
 
+const ANOTHER_KEYRING =
+  'MASTER_KEYS opens none of the secrets of this database: it is not the one that sealed them. Use that one; if it is lost, run npm run reseal -- --abandon first.';
+
+const NOT_RECOVERED: Record<RecoveryRefusal, string> = {
+  no_keyring: 'There is no MASTER_KEYS.',
+  no_deployment: 'This database has no deployment yet. Run this without --recover.',
+  no_provider:
+    'There is no enabled PROVIDER user, or none with this email. Give --email, --first-name and --last-name, and one is made.',
+  email_taken: 'Someone who is no enabled PROVIDER user has this email. Give another one.',
+};
+
 const USAGE = `Usage: npm run bootstrap -- --organisation NAME --email EMAIL --first-name NAME --last-name NAME
-         [--remote | --persist-to DIR]
+         npm run bootstrap -- --recover [--email EMAIL [--first-name NAME --last-name NAME]]
+         each with [--remote | --persist-to DIR]
 
 Makes the deployment's own organisation, its PROVIDER user and that user's first key, and prints the key, once.
+--recover     makes a new key of a PROVIDER user instead: of the first that is enabled, or of the one with this email.
+              With names, the user is made where there is none with this email. It is on record.
 --remote      the deployed database; MASTER_KEYS is taken from the environment, and has to be the deployment's
 --persist-to  the folder of a local deployment`;
 
@@ -21,37 +38,75 @@ const { values } = parseArgs({
     email: { type: 'string' },
     'first-name': { type: 'string' },
     'last-name': { type: 'string' },
+    recover: { type: 'boolean', default: false },
     remote: { type: 'boolean', default: false },
     'persist-to': { type: 'string' },
   },
 });
-const { organisation, email, 'first-name': firstName, 'last-name': lastName } = values;
 
-if (organisation === undefined || email === undefined || firstName === undefined || lastName === undefined) {
+const act = values.recover ? recover(values) : bootstrap(values);
+if (act === null) {
   console.error(USAGE);
   process.exit(2);
 }
 
 try {
-  const { services, close } = await openForCommand({
+  const { services, keyring, close } = await openForCommand({
     remote: values.remote,
     persistTo: values['persist-to'],
     name: 'npm run bootstrap',
   });
-  const made = await bootstrapDeployment(services, {
-    organisationName: organisation,
-    email,
-    firstName,
-    lastName,
-  }).finally(close);
-  if (made.refused !== undefined) {
-    console.error('Nothing was made: this deployment has its organisation already. Use the keys that it has.');
-    process.exitCode = 1;
-  } else {
-    console.error('The key of the PROVIDER user. Keep it in a safe place:');
-    console.log(made.apiKey);
+  try {
+    // A key that is sealed under another MASTER_KEYS could not be shown once the mistake is mended.
+    if (!(await belongsToDatabase(keyring, services.db))) throw new Error(ANOTHER_KEYRING);
+    await act(services);
+  } finally {
+    await close();
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+}
+
+type Names = Pick<typeof values, 'organisation' | 'email' | 'first-name' | 'last-name'>;
+type Act = (services: Services) => Promise<void>;
+
+/** The first key of a new deployment; null when something that it needs was not given. */
+function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {
+  if (organisation === undefined || email === undefined || firstName === undefined || lastName === undefined) {
+    return null;
+  }
+  return async (services) => {
+    const made = await bootstrapDeployment(services, { organisationName: organisation, email, firstName, lastName });
+    if (made.refused === undefined) {
+      printKey(made.apiKey, 'The key of the PROVIDER user');
+      return;
+    }
+    console.error('Nothing was made: this deployment has its organisation already. Use the keys that it has.');
+    console.error('If no key of a PROVIDER user is left, run this with --recover: it makes a new one.');
+    process.exitCode = 1;
+  };
+}
+
+/** A new key of a PROVIDER user; null when only some of a new user's fields were given. */
+function recover({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {
+  const named = firstName !== undefined && lastName !== undefined;
+  const unnamed = firstName === undefined && lastName === undefined;
+  if (organisation !== undefined || !(named || unnamed) || (named && email === undefined)) return null;
+  const recipient = named && email !== undefined ? { email, firstName, lastName } : { email };
+  return async (services) => {
+    const made = await recoverDeployment(services, recipient);
+    if (made.refused === undefined) {
+      printKey(made.apiKey, `A new key of the PROVIDER user ${made.email}`);
+      return;
+    }
+    console.error(`Nothing was made. ${NOT_RECOVERED[made.refused]}`);
+    process.exitCode = 1;
+  };
+}
+
+/** The key alone on standard output, where the command's answer belongs. */
+function printKey(apiKey: string, what: string): void {
+  console.error(`${what}. Keep it in a safe place: it is printed this once.`);
+  console.log(apiKey);
 }

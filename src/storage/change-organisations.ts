@@ -1,11 +1,11 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import { insertKeyAndSecret, type KeyFields, keyIdOfSecret, type StoredSecret } from './change-keys.ts';
 import { insertPerson, type PersonFields } from './change-users.ts';
 import { type ChangeEvent, commitKeyChange, commitOrganisationChange, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
 import { foldText } from './fold-text.ts';
 import type { KeyRow } from './keys.ts';
-import { organisations } from './schema.ts';
+import { organisations, users } from './schema.ts';
 
 /*
  * Every change of an organisation, each whole.
@@ -46,6 +46,32 @@ export function addDeployment(
       insertOrganisation(db, name, { isDeployment: true, createdAt: event.now }),
       insertPerson(db, { ...user, orgId: newestOrganisation(), createdAt: event.now }),
       ...insertKeyAndSecret(db, { ...key, userId: sql`${user.id}` }, event),
+    ],
+    keyId: keyIdOfSecret(key.secret.hash),
+    ...event,
+  });
+}
+
+/**
+ * Adds a key for an enabled PROVIDER user: for one that is there, or for one that it makes in the deployment's own
+ * organisation.
+ * @returns the key; null when nothing was done, because the user that is there is no such one, or someone has the email
+ */
+export function addProviderKey(
+  stores: Stores,
+  {
+    user,
+    key,
+  }: { user: { id: string } | (PersonFields & { id: string }); key: { fields: KeyFields; secret: StoredSecret } },
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { db } = stores;
+  const orgId = sql`(SELECT ${organisations.id} FROM ${organisations} WHERE ${eq(organisations.isDeployment, true)})`;
+  const isProvider = and(eq(users.id, user.id), eq(users.role, 'PROVIDER'), eq(users.disabled, false));
+  return commitKeyChange(stores, {
+    rows: [
+      ...('email' in user ? [insertPerson(db, { ...user, orgId, createdAt: event.now })] : []),
+      ...insertKeyAndSecret(db, { ...key, userId: sql`(SELECT ${users.id} FROM ${users} WHERE ${isProvider})` }, event),
     ],
     keyId: keyIdOfSecret(key.secret.hash),
     ...event,

@@ -41,6 +41,16 @@ export async function readHolderOfEmail(db: Database, email: string): Promise<st
   return row?.id ?? null;
 }
 
+/** The enabled PROVIDER users, the one that was there first in front. */
+export async function readProviders(db: Database): Promise<{ id: string; email: string | null }[]> {
+  return db
+    .select({ id: users.id, email: users.email })
+    .from(users)
+    .where(and(eq(users.role, 'PROVIDER'), eq(users.type, 'user'), eq(users.disabled, false)))
+    .orderBy(users.createdAt, users.id)
+    .limit(100);
+}
+
 export interface UserFilter {
   orgId: number;
   /** In names or email, whatever the case. */

@@ -13,7 +13,9 @@ export const AUDIT_ACTIONS = [
   'user.deleted',
   'organisation.created',
   'deployment.bootstrapped',
+  'deployment.recovered',
   'secrets.resealed',
+  'secrets.abandoned',
   // Attempts that lay beyond the caller's reach.
   'api_key.create_refused',
   'api_key.change_refused',

@@ -9,8 +9,8 @@ export interface FirstUser extends Omit<PersonFields, 'role'> {
   organisationName: string;
 }
 
-const UNRESTRICTED_KEY: KeyFields = {
-  label: 'First key of the deployment',
+/** Of a key that may all that its user may, from anywhere, without an end. */
+export const UNRESTRICTED_FIELDS: Omit<KeyFields, 'label'> = {
   description: null,
   expirationDate: null,
   ipWhitelist: [],
@@ -35,7 +35,7 @@ export async function bootstrapDeployment(
     {
       name: organisationName,
       user: { id, role: 'PROVIDER', firstName, lastName, email },
-      key: { fields: UNRESTRICTED_KEY, secret },
+      key: { fields: { ...UNRESTRICTED_FIELDS, label: 'First key of the deployment' }, secret },
     },
     {
       audit: { action: 'deployment.bootstrapped', changes: { name: [null, organisationName], email: [null, email] } },

@@ -1,0 +1,63 @@
+import { addProviderKey } from '../../storage/change-organisations.ts';
+import { foldCompatible } from '../../storage/fold-text.ts';
+import { hasDeployment } from '../../storage/organisations.ts';
+import { readProviders } from '../../storage/users.ts';
+import { mintSecret } from '../secrets/mint-secret.ts';
+import type { Services } from '../services.ts';
+import { newUserId, type PersonFields } from '../users/user.ts';
+import { UNRESTRICTED_FIELDS } from './bootstrap-deployment.ts';
+
+/** Whom the new key is for: a PROVIDER user by email, the first one where that is left out; or one that is made. */
+export type Recipient = { email?: string | undefined } | Omit<PersonFields, 'role'>;
+
+/** Why no key was made. */
+export type RecoveryRefusal =
+  | 'no_keyring'
+  | 'no_deployment'
+  /** There is no enabled PROVIDER user, or none with this email. */
+  | 'no_provider'
+  /** The person to be made has an email that another one has. */
+  | 'email_taken';
+
+/**
+ * Makes a new key for an enabled PROVIDER user of the deployment, or for a PROVIDER user that it makes with it: the way
+ * back for an operator when no key of one is left. What there was stays as it is.
+ * @returns the key's secret, and the email of its user
+ */
+export async function recoverDeployment(
+  services: Services,
+  recipient: Recipient,
+): Promise<{ refused?: never; apiKey: string; email: string } | { refused: RecoveryRefusal }> {
+  const { db } = services;
+  if (!(await hasDeployment(db))) return { refused: 'no_deployment' };
+  const newUser = 'firstName' in recipient ? recipient : null;
+  const providers = await readProviders(db);
+  const found = providers.find(({ email }) => recipient.email === undefined || isSame(email, recipient.email));
+  if (found === undefined && newUser === null) return { refused: 'no_provider' };
+  const secret = await mintSecret(services);
+  if (secret === null) return { refused: 'no_keyring' };
+
+  const id = found?.id ?? newUserId();
+  const email = found?.email ?? recipient.email ?? '';
+  const key = await addProviderKey(
+    services,
+    {
+      user: found === undefined && newUser !== null ? { ...newUser, id, role: 'PROVIDER' } : { id },
+      key: { fields: { ...UNRESTRICTED_FIELDS, label: 'Key made by an operator' }, secret },
+    },
+    {
+      audit: {
+        action: 'deployment.recovered',
+        changes: { key_hint: [null, secret.hint], ...(found === undefined ? { email: [null, email] } : {}) },
+      },
+      actor: { operator: 'bootstrap --recover' },
+      now: services.now(),
+    },
+  );
+  if (key === null) return { refused: found === undefined ? 'email_taken' : 'no_provider' };
+  return { apiKey: secret.apiKey, email };
+}
+
+function isSame(email: string | null, wanted: string): boolean {
+  return email !== null && foldCompatible(email) === foldCompatible(wanted);
+}
