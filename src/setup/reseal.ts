@@ -1,38 +1,87 @@
 import './quiet-wrangler.ts';
+import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { resealSecrets } from '../domain/secrets/reseal-secrets.ts';
+import type { Keyring } from '../domain/secrets/keyring.ts';
+import { type Abandoned, abandonUnopened, findUnopened, resealSecrets } from '../domain/secrets/reseal-secrets.ts';
+import type { Services } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
  * `npm run reseal`: after a new entry was put in front of MASTER_KEYS, moves every sealed secret to it, so that the old
- * entry can go. Safe to stop and to start again.
+ * entry can go. Safe to stop and to start again. `--abandon` gives up, for good, what no entry opens any more.
  */
 
 const { values } = parseArgs({
   options: {
+    abandon: { type: 'boolean', default: false },
+    yes: { type: 'boolean', default: false },
     remote: { type: 'boolean', default: false },
     'persist-to': { type: 'string' },
   },
 });
+
+/** As many keys are named, and the others counted. */
+const KEYS_NAMED = 100;
 
 try {
   const { services, keyring, close } = await openForCommand({
     remote: values.remote,
     persistTo: values['persist-to'],
     name: 'npm run reseal',
+    mendsLostSecrets: values.abandon,
   });
+  await (values.abandon ? abandon : reseal)(services, keyring).finally(close);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+async function reseal(services: Services, keyring: Keyring): Promise<void> {
   const { resealed, unopened } = await resealSecrets(services, keyring, ({ done, total }) =>
     console.log(`${done} of ${total} secrets resealed`),
-  ).finally(close);
+  );
   if (unopened.length > 0) {
     console.error(
       `${unopened.length} secrets do not open with any entry of MASTER_KEYS and were left as they are. Keys: ${unopened.join(', ')}`,
     );
+    console.error('If the entry that sealed them is lost, run this with --abandon.');
     process.exitCode = 1;
   } else {
     console.log(resealed === 0 ? 'Nothing to do: all secrets are sealed by the first entry.' : 'Done.');
   }
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+}
+
+async function abandon(services: Services, keyring: Keyring): Promise<void> {
+  const found = await findUnopened(services, keyring);
+  if (found.secrets === 0) {
+    console.log('Nothing to do: every sealed secret opens with an entry of MASTER_KEYS.');
+    return;
+  }
+  console.log(`${describe(found)} with no entry of MASTER_KEYS.
+These keys go on working, and can be rotated and revoked. They can never be shown again, whatever MASTER_KEYS is then.`);
+  if (!(values.yes || (await isConfirmed()))) {
+    console.error('Nothing was changed.');
+    process.exitCode = 1;
+    return;
+  }
+  const { secrets } = await abandonUnopened(services, keyring);
+  console.log(`Done: ${secrets} sealed secrets were given up. Keys can be made and rotated again.`);
+}
+
+function describe({ secrets, keyIds }: Abandoned): string {
+  const named = keyIds.slice(0, KEYS_NAMED).join(', ');
+  const more = keyIds.length > KEYS_NAMED ? ` and ${keyIds.length - KEYS_NAMED} more` : '';
+  return `${secrets} sealed secrets, of the keys ${named}${more}, open`;
+}
+
+/** Asks on the terminal; without one, or without an answer, it is a no. */
+async function isConfirmed(): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const asked = terminal.question('Give them up, for good? Type "abandon" to go on: ');
+    return (await Promise.race([asked, answer])).trim() === 'abandon';
+  } finally {
+    terminal.close();
+  }
 }

@@ -150,3 +150,17 @@ export async function replaceSealedForms(
       and(eq(apiKeySecrets.hash, sql`form.value ->> '$.hash'`), eq(apiKeySecrets.sealed, sql`form.value ->> '$.from'`)),
     );
 }
+
+/** Takes the sealed forms off secrets that still have these. No verdict hangs on one, so the change feed is not told. */
+export async function dropSealedForms(db: Database, forms: readonly SealedSecret[]): Promise<void> {
+  await db
+    .update(apiKeySecrets)
+    .set({ sealed: null })
+    .from(sql`json_each(${JSON.stringify(forms)}) AS form`)
+    .where(
+      and(
+        eq(apiKeySecrets.hash, sql`form.value ->> '$.hash'`),
+        eq(apiKeySecrets.sealed, sql`form.value ->> '$.sealed'`),
+      ),
+    );
+}

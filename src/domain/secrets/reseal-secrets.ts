@@ -1,6 +1,7 @@
 import { recordOccurrence } from '../../storage/commit-change.ts';
 import {
   countSecretsSealedOtherwise,
+  dropSealedForms,
   readSecretsSealedOtherwise,
   replaceSealedForms,
   type SealedSecret,
@@ -9,7 +10,7 @@ import type { Services } from '../services.ts';
 import { hashApiKey } from './api-key-format.ts';
 import type { Keyring } from './keyring.ts';
 
-/** Kept below what wrangler takes on a command line, for databases that are reached that way. */
+/** Kept small, so that a database which is reached through wrangler answers soon, and shows how far it is. */
 const AT_ONCE = 100;
 
 export interface Resealing {
@@ -58,6 +59,70 @@ export async function resealSecrets(
     now: services.now(),
   });
   return { resealed: done, unopened };
+}
+
+/** What giving up sealed secrets would lose, or has lost. */
+export interface Abandoned {
+  secrets: number;
+  /** The keys that they belong to. They go on working, and cannot be shown any more. */
+  keyIds: number[];
+}
+
+/**
+ * Finds the sealed secrets that no master key opens, for someone to decide on; nothing is changed.
+ */
+export async function findUnopened(services: Services, keyring: Keyring): Promise<Abandoned> {
+  const found: SealedSecret[] = [];
+  for await (const secrets of eachUnopened(services, keyring)) found.push(...secrets);
+  return describe(found);
+}
+
+/**
+ * Drops the sealed form of every secret that no master key opens: the way on when MASTER_KEYS is lost. The keys go on
+ * working, for that needs only the hash; they can be rotated and revoked, and not shown.
+ */
+export async function abandonUnopened(services: Services, keyring: Keyring): Promise<Abandoned> {
+  const dropped: SealedSecret[] = [];
+  for await (const secrets of eachUnopened(services, keyring)) {
+    await dropSealedForms(services.db, secrets);
+    dropped.push(...secrets);
+  }
+  const abandoned = describe(dropped);
+  if (abandoned.secrets > 0) {
+    await recordOccurrence(services, {
+      orgId: 'deployment',
+      apiKeyId: null,
+      userId: null,
+      audit: { action: 'secrets.abandoned', changes: { abandoned: abandoned.secrets } },
+      actor: { operator: 'reseal --abandon' },
+      now: services.now(),
+    });
+  }
+  return abandoned;
+}
+
+function describe(secrets: readonly SealedSecret[]): Abandoned {
+  return { secrets: secrets.length, keyIds: [...new Set(secrets.map(({ keyId }) => keyId))].toSorted((a, b) => a - b) };
+}
+
+async function* eachUnopened({ db }: Services, keyring: Keyring): AsyncGenerator<SealedSecret[]> {
+  for (let after = ''; ; ) {
+    // Nothing sealed begins so: all of them are read, those of a key under the first entry's name included.
+    const secrets = await readSecretsSealedOtherwise(db, ANY_FORM, after, AT_ONCE);
+    const last = secrets.at(-1);
+    if (last === undefined) return;
+    after = last.hash;
+    const opened = await Promise.all(secrets.map((secret) => opens(keyring, secret)));
+    const unopened = secrets.filter((_, index) => !opened[index]);
+    if (unopened.length > 0) yield unopened;
+  }
+}
+
+const ANY_FORM = '\n';
+
+async function opens(keyring: Keyring, { hash, sealed }: SealedSecret): Promise<boolean> {
+  const apiKey = await keyring.open(sealed, hash);
+  return apiKey !== null && hashApiKey(apiKey) === hash;
 }
 
 async function reseal(keyring: Keyring, { hash, sealed }: SealedSecret): Promise<string | null> {
