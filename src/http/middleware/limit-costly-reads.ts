@@ -11,23 +11,18 @@ import { payerOfCalls } from './limit-rate.ts';
 
 /** Limits what costs much whatever it asks: the audit log, and usage. */
 export const limitCostlyReads = createMiddleware<HttpEnv>(async (c, next) => {
-  if (!(await isWithinLimit(c))) return refuse(c);
+  if (!(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
 /** Limits a list where it looks for a text, which no index finds. */
 export const limitSearches = createMiddleware<HttpEnv>(async (c, next) => {
   const isSearch = (c.req.query('search_text') ?? c.req.query('query') ?? '').trim() !== '';
-  if (isSearch && !(await isWithinLimit(c))) return refuse(c);
+  if (isSearch && !(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
 async function isWithinLimit(c: HttpContext): Promise<boolean> {
   const { services, caller } = c.var;
   return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
-}
-
-function refuse(c: HttpContext): Response {
-  c.set('keyDenial', 'RATE_LIMITED');
-  return fail(c, { refused: 'denied', code: 'RATE_LIMITED' });
 }

@@ -13,7 +13,9 @@ interface KeyView {
   lastUses: ReadonlyMap<number, number> | null;
 }
 
-/** The key object of the contract, its fields in the contract's order. */
+export type KeyObject = ReturnType<typeof keyObject>;
+
+/** The key object of the contract, its fields in the contract's order. Routes call `showKey` or `showKeys`. */
 export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: KeyView) {
   return {
     id: key.id,
@@ -46,9 +48,6 @@ function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string |
   const lastUsedAt = lastUses.get(id);
   return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
 }
-
-/** When a key that was just made was used last. */
-export const NEVER_USED: ReadonlyMap<number, number> = new Map();
 
 /** The fields of the key object that a client reads and cannot set: a PUT takes them back and ignores them. */
 export const READ_ONLY_KEY_FIELDS: readonly string[] = [

@@ -7,7 +7,7 @@ import { listKeys } from '../../domain/keys/list-keys.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
-import { findLastUses, reportUsage } from '../../domain/usage/report-usage.ts';
+import { reportUsage } from '../../domain/usage/report-usage.ts';
 import type { HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleKey } from '../middleware/accessible-key.ts';
@@ -16,8 +16,9 @@ import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-read
 import { limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { currentKeyObject, explanationObject, keyObject, NEVER_USED } from '../objects/key-object.ts';
+import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
+import { showKey, showKeys, showNewKey } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
@@ -43,9 +44,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     const query = c.req.valid('query');
     const found = await listKeys(services, caller, query);
     if (found.refused) return fail(c, found);
-    const lastUses = await findLastUses(services, found.keys);
-    const view = { now: services.now(), includeAllPermissions: query.includeAllPermissions, lastUses };
-    return c.json({ ...pageOf(query, found.count), api_keys: found.keys.map((key) => keyObject(key, view)) });
+    return c.json({ ...pageOf(query, found.count), api_keys: await showKeys(services, found.keys, query) });
   })
 
   .post(
@@ -58,8 +57,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller } = c.var;
       const created = await createKey(services, caller, c.req.valid('json'));
       if (created.refused) return fail(c, created);
-      const view = { now: services.now(), includeAllPermissions: false, lastUses: NEVER_USED };
-      return c.json({ ...keyObject(created.key, view), api_key: created.apiKey }, 201);
+      return c.json({ ...showNewKey(services, created.key), api_key: created.apiKey }, 201);
     },
   )
 
@@ -73,8 +71,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller } = c.var;
       const key = await findKeyBySecret(services, caller, c.req.valid('json'));
       if (key === null) return fail(c, { refused: 'not_found' });
-      const lastUses = await findLastUses(services, [key]);
-      return c.json(keyObject(key, { now: services.now(), includeAllPermissions: false, lastUses }));
+      return c.json(await showKey(services, key));
     },
   )
 
@@ -135,16 +132,13 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller, key } = c.var;
       const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
       if (rotated.refused) return fail(c, rotated);
-      const lastUses = await findLastUses(services, [rotated.key]);
-      const view = { now: services.now(), includeAllPermissions: false, lastUses };
-      return c.json({ ...keyObject(rotated.key, view), api_key: rotated.apiKey });
+      return c.json({ ...(await showKey(services, rotated.key)), api_key: rotated.apiKey });
     },
   )
 
   .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
     const { services, key } = c.var;
-    const lastUses = await findLastUses(services, [key]);
-    return c.json(keyObject(key, { now: services.now(), ...c.req.valid('query'), lastUses }));
+    return c.json(await showKey(services, key, c.req.valid('query')));
   })
 
   .put(
@@ -158,7 +152,6 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      const lastUses = await findLastUses(services, [changed.key]);
-      return c.json(keyObject(changed.key, { now: services.now(), includeAllPermissions: false, lastUses }));
+      return c.json(await showKey(services, changed.key));
     },
   );
