@@ -6,6 +6,9 @@ import { containsWellFormedApiKey } from './secrets/api-key-format.ts';
  * assigned is no rule: the answer would change with the runtime.
  */
 
+/** The longest text that is searched for, in code points: longer than the longest email. */
+export const MAX_SEARCH_LENGTH = 300;
+
 /** Controls, and the two separators that break a line as a line feed does. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const CONTROL_BUT_LINES = /[^\P{Cc}\n\t]|[\u2028\u2029]/u;

@@ -67,7 +67,7 @@ function selectKeys(db: Database) {
   return db.select(keyColumns).from(apiKeys).innerJoin(users, eq(users.id, apiKeys.userId)).$dynamic();
 }
 
-export type KeyStatus = 'active' | 'disabled' | 'expired' | 'inactive';
+type KeyStatus = 'active' | 'disabled' | 'expired' | 'inactive';
 
 export interface KeyFilter {
   /** Whose keys: all of an organisation, or one user's. */

@@ -5,7 +5,7 @@ import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid } from '../support/expect-error.ts';
 import { NO_LINE, NO_TEXT, STILL_TEXT } from '../support/no-text.ts';
-import { writingNothing } from '../support/stored.ts';
+import { alter, writingNothing } from '../support/stored.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const RESTRICTED = { has_restricted_permissions: true };
@@ -299,6 +299,22 @@ describe('several wrong fields are named in one answer', () => {
       { label: 5, ip_whitelist: 'office', has_restricted_permissions: 'yes' },
       ['label', 'ip_whitelist', 'has_restricted_permissions', 'permissions'],
     ],
+    [
+      'what only the day, the catalogue and the caller decide, beside what is wrong by itself',
+      {
+        label: 5,
+        expiration_date: '2020-01-01',
+        has_restricted_permissions: true,
+        permissions: ['fly', 'review_reply'],
+        org_id: 2,
+      },
+      ['label', 'expiration_date', 'permissions.0', 'permissions.1', 'org_id'],
+    ],
+    [
+      'a list of permissions that is longer than the catalogue, beside what is wrong by itself',
+      { label: '', ...RESTRICTED, permissions: Array(100).fill('fly') },
+      ['label', 'permissions'],
+    ],
     ['one that goes with main keys only', { label: '', user_type: 'user', org_id: 2 }, ['label', 'org_id']],
     [
       'one that goes with personal keys only',
@@ -321,6 +337,19 @@ describe('several wrong fields are named in one answer', () => {
     };
     await expectRefused(putRoute, body, ['label', 'ip_whitelist.0', 'permissions.0', 'colour']);
   });
+});
+
+test('what a key has already is not among the wrong fields, though its date has come and the catalogue lost a name', async () => {
+  const { id } = await createKey(keys.ORG_ADMIN, { ...RESTRICTED, permissions: ['review_read'] });
+  await alter(
+    `UPDATE api_keys SET expiration_date = '2020-01-01', permissions = '["review_read","retired"]' WHERE id = ?`,
+    id,
+  );
+  const body = { expiration_date: '2020-01-01', ...RESTRICTED, permissions: ['review_read', 'retired'] };
+  const route = `PUT /v2/api_keys/${id}`;
+  await expectRefused(route, { ...body, label: '' }, ['label']);
+  await expectRefused(route, { ...body, label: '', expiration_date: '2020-01-02' }, ['label', 'expiration_date']);
+  expect((await call(keys.ORG_ADMIN, route, { body: { ...body, label: 'after' } })).status).toBe(200);
 });
 
 describe('what comes near to what is refused is kept as it is', () => {

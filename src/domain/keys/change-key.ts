@@ -8,6 +8,7 @@ import { effectivePermissions, isPermissionName, type PermissionName } from '../
 import type { Services } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
+import { findWrongKeyFields } from './key-rules.ts';
 
 type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;
 
@@ -39,6 +40,9 @@ async function tryChange(
   key: Key,
   patch: KeyPatch,
 ): Promise<Outcome<{ key: Key }> | null> {
+  const given = { expirationDate: patch.expirationDate, ...patch.restriction };
+  const wrong = findWrongKeyFields(given, { now: services.now(), present: key });
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be changed. Create a new one.' } };
   }

@@ -13,6 +13,7 @@ import type { Services } from '../services.ts';
 import { findUserById } from '../users/find-user.ts';
 import { newUserId } from '../users/user.ts';
 import { KEY_FIELDS, type Key, type KeyFields } from './key.ts';
+import { findWrongKeyFields, type GivenKeyFields } from './key-rules.ts';
 
 /** What a new key is to be, and whose. `permissions` counts only with `hasRestrictedPermissions`. */
 export interface KeyRequest extends KeyFields {
@@ -47,6 +48,8 @@ async function tryCreate(
   caller: Caller,
   request: KeyRequest,
 ): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
+  const wrong = findWrongKeyRequest({ ...request, owner: request }, { now: services.now(), caller });
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const attempt = { action: 'api_key.create', orgId: caller.user.orgId } as const;
   const owner = await findOwner(services, caller, request);
   if ('refused' in owner) {
@@ -87,8 +90,28 @@ async function tryCreate(
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
 
-/** What does not go together in whom a key is asked for, by field; nothing when it all does. Pure. */
-export function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<string, string> {
+/** What was given for a new key. `owner` undefined: not all of it is of the right type. */
+export interface GivenKeyRequest extends GivenKeyFields {
+  owner: OwnerRequest | undefined;
+}
+
+/**
+ * What is wrong with a request for a key by the day and by who makes it. Pure.
+ * @param now unix milliseconds
+ * @returns messages by the names on the wire; nothing when all is right
+ */
+export function findWrongKeyRequest(
+  given: GivenKeyRequest,
+  { now, caller }: { now: number; caller: Caller },
+): Record<string, string> {
+  return {
+    ...findWrongKeyFields(given, { now, present: null }),
+    ...(given.owner === undefined ? {} : findOwnerConflicts(caller, given.owner)),
+  };
+}
+
+/** What does not go together in whom a key is asked for, by field. */
+function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<string, string> {
   const { userId, orgId } = request;
   const isOwn = userId === undefined || userId === caller.user.id;
   if (wantedType(caller, request) === 'bot') {
@@ -112,8 +135,6 @@ function wantedType(caller: Caller, { userType, userId }: OwnerRequest): UserTyp
 }
 
 async function findOwner(services: Services, caller: Caller, request: OwnerRequest): Promise<Owner | Refusal> {
-  const conflicts = findOwnerConflicts(caller, request);
-  if (Object.keys(conflicts).length > 0) return { refused: 'invalid', fields: conflicts };
   if (wantedType(caller, request) === 'bot') {
     const organisation = await findOrganisationNamed(services, caller, request.orgId);
     return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };

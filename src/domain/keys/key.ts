@@ -36,7 +36,9 @@ export function fieldsOf(key: Key): KeyFields {
   };
 }
 
-export type KeyStatus = 'disabled' | 'expired' | 'active';
+export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
+
+export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 /** What a key is at `now` (unix milliseconds): the first that holds. */
 export function statusOf(key: Pick<Key, 'revokedAt' | 'expirationDate'>, now: number): KeyStatus {

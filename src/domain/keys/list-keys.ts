@@ -1,17 +1,20 @@
-import { type KeyStatus, readKeys } from '../../storage/keys.ts';
+import { readKeys } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { administersKeys, type UserType } from '../permissions/roles.ts';
 import type { Services } from '../services.ts';
 import { toDate } from './expiration.ts';
-import type { Key } from './key.ts';
+import { KEY_STATUSES, type Key } from './key.ts';
+
+/** What keys are listed by: their status, or that it is any but `active`. */
+export const KEY_STATUS_FILTERS = [...KEY_STATUSES, 'inactive'] as const;
 
 export interface KeyListRequest {
   /** From 1. */
   page: number;
   perPage: number;
-  status?: KeyStatus | undefined;
+  status?: (typeof KEY_STATUS_FILTERS)[number] | undefined;
   userType?: UserType | undefined;
   searchText?: string | undefined;
   /** PROVIDER only; left out: the caller's own organisation. */

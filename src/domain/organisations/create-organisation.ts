@@ -5,6 +5,9 @@ import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
 import type { Services } from '../services.ts';
 
+/** In code points. */
+export const MAX_ORGANISATION_NAME_LENGTH = 100;
+
 /** Adds an organisation to the deployment. */
 export function createOrganisation(
   services: Services,

@@ -7,6 +7,11 @@ import type { Services } from '../services.ts';
 import { hasInvisible, lettersOf } from '../text-rules.ts';
 import type { PersonFields, User } from './user.ts';
 
+/** Of a first or a last name, in code points. */
+export const MAX_NAME_LENGTH = 100;
+/** The longest address that mail can be sent to (RFC 5321, as RFC 3696's erratum 1690 counts it). */
+export const MAX_EMAIL_LENGTH = 254;
+
 /** Something before and after one @, and no white space: beyond that, only a message that arrives tells. */
 const EMAIL = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/;
 

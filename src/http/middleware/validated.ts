@@ -5,8 +5,7 @@ import type { HttpContext, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /*
- * zod-validator, as the contract wants it: malformed JSON is an answer in the contract's shape, and an answer names
- * every wrong field at once.
+ * zod-validator with its hook: an answer is in the contract's shape, and names every wrong field at once.
  */
 
 type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
@@ -15,34 +14,34 @@ type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
   { in: { [target in Target]?: unknown }; out: { [target in Target]: Output } }
 >;
 
-/** Validates the JSON body. `schemaFor` is asked at each request, for rules that look at the day or at a key. */
-export function validJson<Output>(schemaFor: (c: HttpContext) => z.ZodType<Output>): Validated<'json', Output> {
+/** What the act will say of the fields that can be read, in a body that is wrong elsewhere: messages by field. */
+type ActsRules = (c: HttpContext, body: unknown) => Record<string, string>;
+
+const NO_RULES: ActsRules = () => ({});
+
+/**
+ * Validates the JSON body.
+ * @param actsRules rules that look at the day, the caller or the key. The act applies them to a body that passes the
+ * schema; they are asked here only so that the answer to one that does not names every wrong field too
+ */
+export function validJson<Output>(schema: z.ZodType<Output>, actsRules = NO_RULES): Validated<'json', Output> {
+  const validate: Validated<'json', Output> = zValidator('json', schema, (result, c: HttpContext) => {
+    if (result.success) return undefined;
+    const fields = messagesByField(result.error.issues, actsRules(c, result.data));
+    return fail(c, { refused: 'invalid', fields });
+  });
   return async (c, next) => {
+    // The validator would mend bytes that are not UTF-8, and throw for what is no JSON.
     const problem = findBodyProblem(c.get('bodyText'));
-    if (problem !== null) return fail(c, { refused: 'invalid', fields: { body: problem } });
-    const validate: Validated<'json', Output> = zValidator('json', schemaFor(c), answerInvalid, DESCRIBED);
-    return validate(c, next);
+    return problem === null ? validate(c, next) : fail(c, { refused: 'invalid', fields: { body: problem } });
   };
 }
 
 /** Validates the query. Names that are not in the schema are ignored. */
 export function validQuery<Output>(schema: z.ZodType<Output>): Validated<'query', Output> {
-  return zValidator('query', schema, answerInvalidQuery, DESCRIBED);
-}
-
-type Result = { success: true } | { success: false; error: z.core.$ZodError };
-
-function answerInvalid(result: Result, c: HttpContext): Response | undefined {
-  if (result.success) return undefined;
-  return fail(c, { refused: 'invalid', fields: messagesByField(result.error.issues) });
-}
-
-function answerInvalidQuery(result: Result, c: HttpContext): Response | undefined {
-  const malformed = findMalformed(c.req.url);
-  if (result.success && malformed.length === 0) return undefined;
-  return fail(c, {
-    refused: 'invalid',
-    fields: messagesByField([...malformed, ...(result.success ? [] : result.error.issues)]),
+  return zValidator('query', schema, (result, c: HttpContext) => {
+    const issues = [...findMalformed(c.req.url), ...(result.success ? [] : result.error.issues)];
+    return issues.length === 0 ? undefined : fail(c, { refused: 'invalid', fields: messagesByField(issues) });
   });
 }
 
@@ -72,11 +71,6 @@ function decode(text: string): string | null {
   }
 }
 
-const DESCRIBED = {
-  validationFunction: <Output>(schema: z.ZodType<Output>, value: unknown) =>
-    schema.safeParseAsync(value, { error: describeIssue }),
-};
-
 function findBodyProblem(body: string | null): string | null {
   if (body === null) return 'Must be UTF-8.';
   if (body.trim() === '') return 'This call needs a JSON body.';
@@ -88,39 +82,37 @@ function findBodyProblem(body: string | null): string | null {
   }
 }
 
-/** What zod says by itself speaks of types; these say what to send. Rules with a message of their own keep it. */
-function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code === 'invalid_type') {
-    return issue.input === undefined ? 'This field is required.' : `Must be of type ${issue.expected}.`;
-  }
-  if (issue.code === 'invalid_value') return `Must be one of: ${issue.values.join(', ')}.`;
-  return undefined;
-}
-
 /** A body of 64 KiB can hold thousands of wrong fields, and an answer that names them all is many times as long. */
 const MOST_NAMED = 50;
 const LONGEST_NAME = 40;
 
 /** One message for each wrong field, the first; nested fields as `ip_whitelist.2`. Beyond 50, how many more there are. */
-function messagesByField(issues: readonly z.core.$ZodIssue[]): Record<string, string> {
+function messagesByField(
+  issues: readonly z.core.$ZodIssue[],
+  more: Record<string, string> = {},
+): Record<string, string> {
   const messages = new Map<string, string>();
   const unnamed = new Set<string>();
-  const add = (path: readonly PropertyKey[], message: string) => {
-    const field = path.length === 0 ? 'body' : path.map(String).join('.');
+  const add = (field: string, message: string) => {
     if (messages.has(field)) return;
     if (messages.size < MOST_NAMED) messages.set(field, message);
     else unnamed.add(field);
   };
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) add([...issue.path, key], 'There is no such field.');
+      for (const key of issue.keys) add(fieldAt([...issue.path, key]), 'There is no such field.');
     } else {
-      add(issue.path, issue.message);
+      add(fieldAt(issue.path), issue.message);
     }
   }
+  for (const [field, message] of Object.entries(more)) add(field, message);
   if (unnamed.size > 0) messages.set('body', `${unnamed.size} more fields are wrong.`);
   // fromEntries, and not assignment, so that a field named `__proto__` is reported like any other.
   return Object.fromEntries([...messages].map(([field, message]) => [shorten(field), message]));
+}
+
+function fieldAt(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'body' : path.map(String).join('.');
 }
 
 /** A name that a client made up, for an answer. */

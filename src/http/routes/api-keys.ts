@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
 import { changeKey } from '../../domain/keys/change-key.ts';
-import { createKey } from '../../domain/keys/create-key.ts';
+import { createKey, findWrongKeyRequest } from '../../domain/keys/create-key.ts';
 import { explainKey } from '../../domain/keys/explain-key.ts';
 import { findKeyBySecret } from '../../domain/keys/find-key.ts';
+import { findWrongKeyFields } from '../../domain/keys/key-rules.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
@@ -27,6 +28,8 @@ import {
   keyPatchBody,
   keyQuery,
   newKeyBody,
+  readableKeyFields,
+  readableKeyRequest,
   rotateKeyBody,
   usageQuery,
 } from '../schemas/keys.ts';
@@ -52,7 +55,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),
-    validJson((c) => newKeyBody(c.var.services.now(), c.var.caller)),
+    validJson(newKeyBody, ({ var: { services, caller } }, body) =>
+      findWrongKeyRequest(readableKeyRequest.parse(body), { now: services.now(), caller }),
+    ),
     async (c) => {
       const { services, caller } = c.var;
       const created = await createKey(services, caller, c.req.valid('json'));
@@ -66,7 +71,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     requires('api_key_read'),
     jsonBody,
     stillAllowed('api_key_read'),
-    validJson(() => findKeyBody),
+    validJson(findKeyBody),
     async (c) => {
       const { services, caller } = c.var;
       const key = await findKeyBySecret(services, caller, c.req.valid('json'));
@@ -97,7 +102,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     stillAllowed('api_key_read'),
     accessibleKey,
-    validJson(() => explainKeyBody),
+    validJson(explainKeyBody),
     async (c) => {
       const { services, key } = c.var;
       const { call, at } = c.req.valid('json');
@@ -127,7 +132,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     confirmed('api_key_manage'),
     accessibleKey,
-    validJson(() => rotateKeyBody),
+    validJson(rotateKeyBody),
     async (c) => {
       const { services, caller, key } = c.var;
       const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
@@ -147,7 +152,9 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     confirmed('api_key_manage'),
     accessibleKey,
-    validJson((c) => keyPatchBody(c.var.services.now(), c.var.key)),
+    validJson(keyPatchBody, ({ var: { services, key } }, body) =>
+      findWrongKeyFields(readableKeyFields.parse(body), { now: services.now(), present: key }),
+    ),
     async (c) => {
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));

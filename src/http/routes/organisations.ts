@@ -28,7 +28,7 @@ export const organisationRoutes = new Hono<HttpEnv>()
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
-    validJson(() => newOrganisationBody),
+    validJson(newOrganisationBody),
     async (c) => {
       const { services, caller } = c.var;
       const created = await createOrganisation(services, caller, c.req.valid('json').name);

@@ -33,19 +33,12 @@ export const userRoutes = new Hono<HttpEnv>()
     return c.json({ ...pageOf(query, found.count), users: found.users.map(userObject) });
   })
 
-  .post(
-    '/',
-    requiresToWrite('user_manage'),
-    jsonBody,
-    confirmed('user_manage'),
-    validJson(() => newUserBody),
-    async (c) => {
-      const { services, caller } = c.var;
-      const created = await createUser(services, caller, c.req.valid('json'));
-      if (created.refused) return fail(c, created);
-      return c.json({ id: created.userId, status: 'success' });
-    },
-  )
+  .post('/', requiresToWrite('user_manage'), jsonBody, confirmed('user_manage'), validJson(newUserBody), async (c) => {
+    const { services, caller } = c.var;
+    const created = await createUser(services, caller, c.req.valid('json'));
+    if (created.refused) return fail(c, created);
+    return c.json({ id: created.userId, status: 'success' });
+  })
 
   .get('/:id', requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
 
@@ -56,7 +49,7 @@ export const userRoutes = new Hono<HttpEnv>()
     limitByBody(disablesUser),
     confirmed('user_manage'),
     accessibleUser,
-    validJson(() => userPatchBody),
+    validJson(userPatchBody),
     async (c) => {
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));

@@ -14,7 +14,7 @@ export const verificationRoutes = new Hono<HttpEnv>().post(
   requires('api_key_verify'),
   jsonBody,
   stillAllowed('api_key_verify'),
-  validJson(() => verifyKeyBody),
+  validJson(verifyKeyBody),
   async (c) => {
     const { services, caller } = c.var;
     const { apiKey, call } = c.req.valid('json');

@@ -1,15 +1,23 @@
 import { z } from 'zod';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
-import { findTextProblem } from '../../domain/text-rules.ts';
+import { findTextProblem, MAX_SEARCH_LENGTH } from '../../domain/text-rules.ts';
 
 /*
  * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.
  */
 
-/** Longer than the longest email. */
-const SEARCH_LENGTH = 300;
-const MOST_PER_PAGE = 100;
+const MAX_PER_PAGE = 100;
 const USUAL_PER_PAGE = 30;
+
+/** What zod says by itself speaks of types; this says what to send. Rules with a message of their own keep it. */
+z.config({
+  customError: (issue) => {
+    if (issue.code === 'invalid_type') {
+      return issue.input === undefined ? 'This field is required.' : `Must be of type ${issue.expected}.`;
+    }
+    return issue.code === 'invalid_value' ? `Must be one of: ${issue.values.join(', ')}.` : undefined;
+  },
+});
 
 /** Text of one line, of at most so many code points, trimmed. */
 export function text(longest: number) {
@@ -68,7 +76,7 @@ export const paging = {
     .refine(Number.isSafeInteger, 'Is out of range.')
     .default(1),
   per_page: wholeNumber
-    .refine((size) => size >= 1 && size <= MOST_PER_PAGE, `Must be from 1 to ${MOST_PER_PAGE}.`)
+    .refine((size) => size >= 1 && size <= MAX_PER_PAGE, `Must be from 1 to ${MAX_PER_PAGE}.`)
     .default(USUAL_PER_PAGE),
 };
 
@@ -80,7 +88,7 @@ export const searchText = z
     error: 'A key must not be in a URL. Use POST /v2/api_keys/find.',
     abort: true,
   })
-  .pipe(text(SEARCH_LENGTH))
+  .pipe(text(MAX_SEARCH_LENGTH))
   .transform((value) => (value === '' ? undefined : value))
   .optional();
 

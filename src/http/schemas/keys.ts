@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { parseNetwork } from '../../domain/addresses/allowlist.ts';
-import type { Caller } from '../../domain/authority/caller.ts';
-import { findOwnerConflicts } from '../../domain/keys/create-key.ts';
-import { mayExpireOn } from '../../domain/keys/expiration.ts';
-import type { Key } from '../../domain/keys/key.ts';
-import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
+import {
+  MAX_ALLOWLIST_ENTRIES,
+  MAX_DESCRIPTION_LENGTH,
+  MAX_LABEL_LENGTH,
+  MAX_LISTED_PERMISSIONS,
+  MAX_OVERLAP_SECONDS,
+  NO_SUCH_PERMISSION,
+} from '../../domain/keys/key-rules.ts';
+import { KEY_STATUS_FILTERS } from '../../domain/keys/list-keys.ts';
+import { isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import { USER_TYPES } from '../../domain/permissions/roles.ts';
 import { isUserId } from '../../domain/users/user.ts';
 import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
@@ -24,15 +29,13 @@ import {
 
 /*
  * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
- * domain takes: nothing after it looks at the wire's names again.
+ * domain takes: nothing after it looks at the wire's names again. A schema is a constant: rules that look at the day, the
+ * caller or the key are the act's.
  */
 
-const LABEL_LENGTH = 100;
-const DESCRIPTION_LENGTH = 500;
-const ALLOWLIST_LENGTH = 100;
-const ADDRESS_LENGTH = 100;
-const LONGEST_OVERLAP_SECONDS = 7 * 24 * 60 * 60;
-const OVERLAP_RANGE = `Must be from 0 to ${LONGEST_OVERLAP_SECONDS}, a week.`;
+/** In code points; longer than any address. */
+const MAX_ADDRESS_LENGTH = 100;
+const OVERLAP_RANGE = `Must be from 0 to ${MAX_OVERLAP_SECONDS}, a week.`;
 
 const networkEntry = z
   .string()
@@ -41,99 +44,38 @@ const networkEntry = z
     'Must be an IPv4 or IPv6 address or CIDR network, without leading zeros, port or zone id.',
   );
 
-/** `present`: the date that the key has already, which may be given again whatever the day is. */
-function expirationDate(now: number, present: string | null) {
-  return z.iso
-    .date('Must be a date that exists, as YYYY-MM-DD, or null.')
-    .refine(
-      (date) => mayExpireOn(date, now, present),
-      'Must be at least the day after today (UTC). If you want it to expire today you must revoke it.',
-    )
-    .nullable();
-}
+/** Whether the day is still to come is the act's to say. */
+const expirationDate = z.iso.date('Must be a date that exists, as YYYY-MM-DD, or null.').nullable().optional();
 
-/** `present`: the key as it is, null for a new one. */
-function keyFields(now: number, present: Key | null) {
-  return {
-    description: textOfLines(DESCRIPTION_LENGTH).nullable().optional(),
-    expiration_date: expirationDate(now, present?.expirationDate ?? null).optional(),
-    ip_whitelist: list(networkEntry, ALLOWLIST_LENGTH).optional(),
-    has_restricted_permissions: z.boolean().optional(),
-    permissions: list(z.string(), mostPermissions(present?.permissions)).optional(),
-  };
-}
+const label = nonEmptyText(MAX_LABEL_LENGTH);
 
-/** Each that there is and each that is stored, once. */
-function mostPermissions(stored: readonly string[] = []): number {
-  return PERMISSION_NAMES.length + stored.length;
-}
+const keyFields = {
+  description: textOfLines(MAX_DESCRIPTION_LENGTH).nullable().optional(),
+  expiration_date: expirationDate,
+  ip_whitelist: list(networkEntry, MAX_ALLOWLIST_ENTRIES).optional(),
+  has_restricted_permissions: z.boolean().optional(),
+  // Which names there are is the act's to say: a key may have stored some that the catalogue has lost.
+  permissions: list(z.string(), MAX_LISTED_PERMISSIONS).optional(),
+};
 
-/**
- * The rules on the two fields of a restriction: each requires the other, and the list holds what exists, with what it
- * depends on. They are looked at also when other fields are wrong, so that one answer names everything; so nothing is
- * known here of what the fields hold.
- * @param stored what the key has in its list already, which may be put back even when the catalogue has lost a name
- */
-function checkRestriction(stored: readonly string[] = []) {
-  return (body: unknown, context: z.RefinementCtx) => {
-    const add = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
-    const { has_restricted_permissions: restricted, permissions } = UNREAD_RESTRICTION.parse(body);
-    if (restricted === undefined && permissions !== undefined) {
-      add(['has_restricted_permissions'], 'Required when permissions is given.');
-    }
-    if (permissions === undefined && restricted !== undefined) {
-      add(['permissions'], 'Required when has_restricted_permissions is given.');
-    }
-    if (restricted === false || !Array.isArray(permissions)) return;
-    const names: unknown[] = permissions;
-    names.forEach((name, index) => {
-      if (typeof name !== 'string') return;
-      if (!isPermissionName(name)) {
-        if (stored.includes(name)) return;
-        add(['permissions', index], 'There is no such permission. GET /v2/permissions lists them.');
-        return;
-      }
-      const needed = dependencyOf(name);
-      if (needed !== null && !names.includes(needed)) add(['permissions', index], `Needs ${needed} in the list too.`);
-    });
-  };
+/** Each of the two fields of a restriction requires the other. */
+function checkRestriction(body: unknown, context: z.RefinementCtx) {
+  const { has_restricted_permissions: restricted, permissions } = UNREAD_RESTRICTION.parse(body);
+  const add = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  if (restricted === undefined && permissions !== undefined) {
+    add('has_restricted_permissions', 'Required when permissions is given.');
+  }
+  if (permissions === undefined && restricted !== undefined) {
+    add('permissions', 'Required when has_restricted_permissions is given.');
+  }
 }
 
 const UNREAD_RESTRICTION = z.object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() }).partial();
 
+/** So that one answer names everything. */
 const ALSO_WHEN_FIELDS_ARE_WRONG = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
-
-function toRestriction(restricted: boolean | undefined, permissions: string[] | undefined) {
-  if (restricted === undefined || permissions === undefined) return undefined;
-  return { hasRestrictedPermissions: restricted, permissions: restricted ? permissions : [] };
-}
-
-/** Body of `POST /api_keys`. `now`: unix milliseconds. */
-export function newKeyBody(now: number, caller: Caller) {
-  return z
-    .strictObject({
-      label: nonEmptyText(LABEL_LENGTH),
-      ...keyFields(now, null),
-      ...ownerFields,
-    })
-    .superRefine(checkRestriction(), ALSO_WHEN_FIELDS_ARE_WRONG)
-    .superRefine((body, { addIssue }) => {
-      const owner = UNREAD_OWNER.safeParse(body);
-      if (!owner.success) return;
-      const conflicts = findOwnerConflicts(caller, ownerOf(owner.data));
-      for (const [field, message] of Object.entries(conflicts)) addIssue({ code: 'custom', path: [field], message });
-    }, ALSO_WHEN_FIELDS_ARE_WRONG)
-    .transform((body) => ({
-      label: body.label,
-      description: body.description ?? null,
-      expirationDate: body.expiration_date ?? null,
-      ipWhitelist: body.ip_whitelist ?? [],
-      ...(toRestriction(body.has_restricted_permissions, body.permissions) ?? UNRESTRICTED),
-      ...ownerOf(body),
-    }));
-}
 
 const ownerFields = {
   user_type: z.enum(USER_TYPES).optional(),
@@ -141,34 +83,63 @@ const ownerFields = {
   org_id: z.int().positive().optional(),
 };
 
-const UNREAD_OWNER = z.object(ownerFields);
+const owner = z
+  .object(ownerFields)
+  .transform((body) => ({ userType: body.user_type, userId: body.user_id, orgId: body.org_id }));
 
-function ownerOf(body: z.infer<typeof UNREAD_OWNER>) {
-  return { userType: body.user_type, userId: body.user_id, orgId: body.org_id };
+/** Body of `POST /api_keys`. */
+export const newKeyBody = z
+  .strictObject({ label, ...keyFields, ...ownerFields })
+  .superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG)
+  .transform((body) => ({
+    label: body.label,
+    description: body.description ?? null,
+    expirationDate: body.expiration_date ?? null,
+    ipWhitelist: body.ip_whitelist ?? [],
+    hasRestrictedPermissions: body.has_restricted_permissions ?? false,
+    permissions: body.permissions ?? [],
+    userType: body.user_type,
+    userId: body.user_id,
+    orgId: body.org_id,
+  }));
+
+/** Body of `PUT /api_keys/{id}`: what GET returned can be put back. */
+export const keyPatchBody = z
+  .preprocess(
+    dropFields(READ_ONLY_KEY_FIELDS),
+    z.strictObject({ label: label.optional(), ...keyFields }).superRefine(checkRestriction, ALSO_WHEN_FIELDS_ARE_WRONG),
+  )
+  .transform((body) => ({
+    label: body.label,
+    description: body.description,
+    expirationDate: body.expiration_date,
+    ipWhitelist: body.ip_whitelist,
+    restriction: toRestriction(body.has_restricted_permissions, body.permissions),
+  }));
+
+function toRestriction(hasRestrictedPermissions: boolean | undefined, permissions: string[] | undefined) {
+  if (hasRestrictedPermissions === undefined || permissions === undefined) return undefined;
+  return { hasRestrictedPermissions, permissions };
 }
 
-const UNRESTRICTED = { hasRestrictedPermissions: false, permissions: [] };
+/** What can be read of the fields of a key in a body that is wrong elsewhere, for the rules that are the act's. */
+export const readableKeyFields = z
+  .object({
+    expiration_date: expirationDate.catch(undefined),
+    has_restricted_permissions: z.boolean().optional().catch(undefined),
+    permissions: list(z.string().nullable().catch(null), MAX_LISTED_PERMISSIONS).optional().catch(undefined),
+  })
+  .catch({})
+  .transform((body) => ({
+    expirationDate: body.expiration_date,
+    hasRestrictedPermissions: body.has_restricted_permissions,
+    permissions: body.permissions,
+  }));
 
-/**
- * Body of `PUT /api_keys/{id}`: what GET returned can be put back.
- * @param present the key as it is now
- */
-export function keyPatchBody(now: number, present: Key) {
-  return z
-    .preprocess(
-      dropFields(READ_ONLY_KEY_FIELDS),
-      z
-        .strictObject({ label: nonEmptyText(LABEL_LENGTH).optional(), ...keyFields(now, present) })
-        .superRefine(checkRestriction(present.permissions), ALSO_WHEN_FIELDS_ARE_WRONG),
-    )
-    .transform((body) => ({
-      label: body.label,
-      description: body.description,
-      expirationDate: body.expiration_date,
-      ipWhitelist: body.ip_whitelist,
-      restriction: toRestriction(body.has_restricted_permissions, body.permissions),
-    }));
-}
+/** The same for a new key, with whom it is for. */
+export const readableKeyRequest = z
+  .unknown()
+  .transform((body) => ({ ...readableKeyFields.parse(body), owner: owner.safeParse(body).data }));
 
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
@@ -179,20 +150,17 @@ export const rotateKeyBody = z
     overlap_seconds: z
       .int('Must be a whole number.')
       .min(0, OVERLAP_RANGE)
-      .max(LONGEST_OVERLAP_SECONDS, OVERLAP_RANGE)
+      .max(MAX_OVERLAP_SECONDS, OVERLAP_RANGE)
       .default(0),
   })
   .transform((body) => body.overlap_seconds);
 
-const neededPermissions = list(
-  z.string().refine(isPermissionName, 'There is no such permission. GET /v2/permissions lists them.'),
-  PERMISSION_NAMES.length,
-)
+const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMISSION), PERMISSION_NAMES.length)
   .default([])
   .transform((names) => names.filter(isPermissionName));
 
 /** The address that a call comes from, as its backend saw it. What cannot be read as one passes no list. */
-const clientAddress = text(ADDRESS_LENGTH).nullable().default(null);
+const clientAddress = text(MAX_ADDRESS_LENGTH).nullable().default(null);
 
 /** Body of `POST /api_keys/verify`. */
 export const verifyKeyBody = z
@@ -216,7 +184,7 @@ export const explainKeyBody = z
 export const keyListQuery = z
   .object({
     ...paging,
-    status: z.enum(['active', 'disabled', 'expired', 'inactive']).optional(),
+    status: z.enum(KEY_STATUS_FILTERS).optional(),
     type: z.enum(USER_TYPES).optional(),
     search_text: searchText,
     include_all_permissions: flag.optional(),

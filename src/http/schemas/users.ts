@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { MAX_ORGANISATION_NAME_LENGTH } from '../../domain/organisations/create-organisation.ts';
 import { ROLES } from '../../domain/permissions/roles.ts';
-import { findEmailProblem } from '../../domain/users/user-rules.ts';
+import { findEmailProblem, MAX_EMAIL_LENGTH, MAX_NAME_LENGTH } from '../../domain/users/user-rules.ts';
 import { READ_ONLY_USER_FIELDS } from '../objects/user-object.ts';
 import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts';
 
@@ -8,11 +9,7 @@ import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts
  * Bodies and queries of the calls on users and organisations.
  */
 
-const NAME_LENGTH = 100;
-/** The longest address that mail can be sent to (RFC 5321, as RFC 3696's erratum 1690 counts it). */
-const EMAIL_LENGTH = 254;
-
-const email = nonEmptyText(EMAIL_LENGTH).superRefine((value, { addIssue }) => {
+const email = nonEmptyText(MAX_EMAIL_LENGTH).superRefine((value, { addIssue }) => {
   const problem = findEmailProblem(value);
   if (problem !== null) addIssue({ code: 'custom', message: problem });
 });
@@ -21,8 +18,8 @@ const email = nonEmptyText(EMAIL_LENGTH).superRefine((value, { addIssue }) => {
 export const newUserBody = z
   .strictObject({
     email,
-    first_name: nonEmptyText(NAME_LENGTH),
-    last_name: nonEmptyText(NAME_LENGTH),
+    first_name: nonEmptyText(MAX_NAME_LENGTH),
+    last_name: nonEmptyText(MAX_NAME_LENGTH),
     // Least privilege, for who says nothing.
     role: z.enum(ROLES).default('BUSINESS_MANAGER'),
     org_id: z.int().positive().optional(),
@@ -41,8 +38,8 @@ export const userPatchBody = z
     dropFields(READ_ONLY_USER_FIELDS),
     z.strictObject({
       email: email.optional(),
-      first_name: nonEmptyText(NAME_LENGTH).optional(),
-      last_name: nonEmptyText(NAME_LENGTH).optional(),
+      first_name: nonEmptyText(MAX_NAME_LENGTH).optional(),
+      last_name: nonEmptyText(MAX_NAME_LENGTH).optional(),
       role: z.enum(ROLES).optional(),
       disabled: z.boolean().optional(),
     }),
@@ -74,7 +71,7 @@ export const userListQuery = z
   }));
 
 /** Body of `POST /org`. */
-export const newOrganisationBody = z.strictObject({ name: nonEmptyText(NAME_LENGTH) });
+export const newOrganisationBody = z.strictObject({ name: nonEmptyText(MAX_ORGANISATION_NAME_LENGTH) });
 
 /** Query of `GET /org/search`. */
 export const organisationListQuery = z
