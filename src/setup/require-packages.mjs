@@ -11,6 +11,10 @@ const NEEDED_NODE = 24;
 function findProblem() {
   if (!isInstalled('wrangler', '')) return 'The packages are not installed. Run `npm ci`.';
   const [major] = process.versions.node.split('.');
+  if (Number(major) < NEEDED_NODE && isInstalled('', 'node-')) {
+    return `This needs Node ${NEEDED_NODE}, and runs on ${process.version}. Node ${NEEDED_NODE} is installed, but not linked, as npm 10 leaves it with --ignore-scripts.
+Run \`npm rebuild --ignore-scripts\`, and start this by its npm script.`;
+  }
   if (Number(major) < NEEDED_NODE) {
     return `This needs Node ${NEEDED_NODE}, and runs on ${process.version}. \`npm ci\` brings Node ${NEEDED_NODE} as an optional package, and npm scripts run on it.
 It is not there: run \`npm ci --include=optional\`, and start this by its npm script. On a platform that has no such package, install Node ${NEEDED_NODE}.`;

