@@ -2,7 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
 import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
-import type { HttpContext } from './context.ts';
+import type { AnyContext } from './context.ts';
 
 /*
  * The one place that speaks HTTP about what went wrong: every failure, from the domain or from the request itself,
@@ -21,14 +21,14 @@ type RequestFailure =
 export type Failure = Refusal | RequestFailure;
 
 /** Answers a request that failed. */
-export function fail(c: HttpContext, failure: Failure): Response {
+export function fail(c: AnyContext, failure: Failure): Response {
   const { status, code, errors, headers } = describe(failure);
   c.set('code', code);
   // What the key was refused for after it was verified is counted as its use. To reach too far is such a refusal.
   if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
-  return c.json({ errors, code, request_id: c.get('requestId') }, status, headers);
+  return c.json({ errors, code, request_id: c.var.requestId }, status, headers);
 }
 
 function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {

@@ -1,7 +1,8 @@
+import type { Context } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { routePath } from 'hono/route';
 import { log } from '../../log.ts';
-import type { HttpContext, HttpEnv } from '../context.ts';
+import type { HttpEnv } from '../context.ts';
 
 /**
  * Lines about refused calls (4xx) with one code, in one isolate and minute. Anyone can be refused as often as one likes,
@@ -49,7 +50,7 @@ export function accessLog() {
 }
 
 /** Sees to it that a line tells of what was dropped, once for all that is dropped until then. */
-function tellLater(c: HttpContext, sample: Sample): void {
+function tellLater(c: Context<HttpEnv>, sample: Sample): void {
   const now = c.var.services?.now() ?? Date.now();
   if (!sample.plansToTell(now)) return;
   const after = c.var.services?.after ?? ((milliseconds, callBack) => setTimeout(callBack, milliseconds));

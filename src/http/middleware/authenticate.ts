@@ -4,14 +4,14 @@ import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
 import { verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /**
  * Resolves who calls: verifies the key of the request, from the address that Cloudflare saw, and puts the caller into
  * the context. What the call may do is asked later, by `requires`.
  */
-export const authenticate = createMiddleware<HttpEnv>(async (c, next) => {
+export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   const [apiKey = null, another] = readApiKeys((name) => c.req.header(name));
   if (another !== undefined) {
     recordUse(c.get('services'), { keyId: null, code: 'MALFORMED_KEY', clientIp: null });

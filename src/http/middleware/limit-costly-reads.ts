@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory';
-import type { HttpContext, HttpEnv } from '../context.ts';
+import type { CallContext, CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { payerOfCalls } from './limit-rate.ts';
 
@@ -10,19 +10,19 @@ import { payerOfCalls } from './limit-rate.ts';
  */
 
 /** Limits what costs much whatever it asks: the audit log, and usage. */
-export const limitCostlyReads = createMiddleware<HttpEnv>(async (c, next) => {
+export const limitCostlyReads = createMiddleware<CallEnv>(async (c, next) => {
   if (!(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
 /** Limits a list where it looks for a text, which no index finds. */
-export const limitSearches = createMiddleware<HttpEnv>(async (c, next) => {
+export const limitSearches = createMiddleware<CallEnv>(async (c, next) => {
   const isSearch = (c.req.query('search_text') ?? c.req.query('query') ?? '').trim() !== '';
   if (isSearch && !(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
-async function isWithinLimit(c: HttpContext): Promise<boolean> {
+async function isWithinLimit(c: CallContext): Promise<boolean> {
   const { services, caller } = c.var;
   return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
 }

@@ -1,45 +1,51 @@
 import { zValidator } from '@hono/zod-validator';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
-import type { HttpContext, HttpEnv } from '../context.ts';
+import type { CallEnv, CallVariables, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
+import type { BodyPut } from './body.ts';
 
 /*
  * zod-validator with its hook: an answer is in the contract's shape, and names every wrong field at once.
  */
 
 type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
-  HttpEnv,
+  CallEnv,
   string,
   { in: { [target in Target]?: unknown }; out: { [target in Target]: Output } }
 >;
 
-/** What the act will say of the fields that can be read, in a body that is wrong elsewhere: messages by field. */
-type ActsRules = (c: HttpContext, body: unknown) => Record<string, string>;
-
-const NO_RULES: ActsRules = () => ({});
+/**
+ * What the act will say of the fields that can be read, in a body that is wrong elsewhere: messages by field.
+ * @param found what middleware has put into the context
+ */
+type ActsRules<Needed> = (found: Readonly<CallVariables & Needed>, body: unknown) => Record<string, string>;
 
 /**
- * Validates the JSON body.
+ * Validates the JSON body. It is two handlers, to be spread into those of the route.
  * @param actsRules rules that look at the day, the caller or the key. The act applies them to a body that passes the
  * schema; they are asked here only so that the answer to one that does not names every wrong field too
  */
-export function validJson<Output>(schema: z.ZodType<Output>, actsRules = NO_RULES): Validated<'json', Output> {
-  const validate: Validated<'json', Output> = zValidator('json', schema, (result, c: HttpContext) => {
+export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, actsRules?: ActsRules<Needed>) {
+  const readable: Needs<BodyPut & Needed> = async (c, next) => {
+    // The validator would mend bytes that are not UTF-8, and throw for what is no JSON.
+    const problem = findBodyProblem(c.var.bodyText);
+    if (problem !== null) return fail(c, { refused: 'invalid', fields: { body: problem } });
+    if (actsRules !== undefined) c.set('findWrongFields', (body) => actsRules(c.var, body));
+    await next();
+    return undefined;
+  };
+  const valid: Validated<'json', Output> = zValidator('json', schema, (result, c: Context<CallEnv>) => {
     if (result.success) return undefined;
-    const fields = messagesByField(result.error.issues, actsRules(c, result.data));
+    const fields = messagesByField(result.error.issues, c.var.findWrongFields?.(result.data));
     return fail(c, { refused: 'invalid', fields });
   });
-  return async (c, next) => {
-    // The validator would mend bytes that are not UTF-8, and throw for what is no JSON.
-    const problem = findBodyProblem(c.get('bodyText'));
-    return problem === null ? validate(c, next) : fail(c, { refused: 'invalid', fields: { body: problem } });
-  };
+  return [readable, valid] as const;
 }
 
 /** Validates the query. Names that are not in the schema are ignored. */
 export function validQuery<Output>(schema: z.ZodType<Output>): Validated<'query', Output> {
-  return zValidator('query', schema, (result, c: HttpContext) => {
+  return zValidator('query', schema, (result, c: Context<CallEnv>) => {
     const issues = [...findMalformed(c.req.url), ...(result.success ? [] : result.error.issues)];
     return issues.length === 0 ? undefined : fail(c, { refused: 'invalid', fields: messagesByField(issues) });
   });

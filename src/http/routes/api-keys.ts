@@ -9,9 +9,9 @@ import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
 import { reportUsage } from '../../domain/usage/report-usage.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleKey } from '../middleware/accessible-key.ts';
+import { accessibleKey, type KeyPut } from '../middleware/accessible-key.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitTakingAway } from '../middleware/limit-rate.ts';
@@ -35,7 +35,7 @@ import {
 } from '../schemas/keys.ts';
 
 /** `/v2/api_keys` */
-export const apiKeyRoutes = new Hono<HttpEnv>()
+export const apiKeyRoutes = new Hono<CallEnv>()
 
   .get('/current', (c) => {
     const { verifiedKey, caller } = c.var;
@@ -55,7 +55,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),
-    validJson(newKeyBody, ({ var: { services, caller } }, body) =>
+    ...validJson(newKeyBody, ({ services, caller }, body) =>
       findWrongKeyRequest(readableKeyRequest.parse(body), { now: services.now(), caller }),
     ),
     async (c) => {
@@ -71,7 +71,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     requires('api_key_read'),
     jsonBody,
     stillAllowed('api_key_read'),
-    validJson(findKeyBody),
+    ...validJson(findKeyBody),
     async (c) => {
       const { services, caller } = c.var;
       const key = await findKeyBySecret(services, caller, c.req.valid('json'));
@@ -102,7 +102,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     stillAllowed('api_key_read'),
     accessibleKey,
-    validJson(explainKeyBody),
+    ...validJson(explainKeyBody),
     async (c) => {
       const { services, key } = c.var;
       const { call, at } = c.req.valid('json');
@@ -132,7 +132,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     confirmed('api_key_manage'),
     accessibleKey,
-    validJson(rotateKeyBody),
+    ...validJson(rotateKeyBody),
     async (c) => {
       const { services, caller, key } = c.var;
       const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
@@ -152,7 +152,7 @@ export const apiKeyRoutes = new Hono<HttpEnv>()
     jsonBody,
     confirmed('api_key_manage'),
     accessibleKey,
-    validJson(keyPatchBody, ({ var: { services, key } }, body) =>
+    ...validJson(keyPatchBody, ({ services, key }: CallVariables & KeyPut, body) =>
       findWrongKeyFields(readableKeyFields.parse(body), { now: services.now(), present: key }),
     ),
     async (c) => {

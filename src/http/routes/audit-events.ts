@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 import { limitCostlyReads } from '../middleware/limit-costly-reads.ts';
 import { requires } from '../middleware/requires.ts';
 import { validQuery } from '../middleware/validated.ts';
@@ -9,7 +9,7 @@ import { pageOf } from '../objects/page.ts';
 import { auditListQuery } from '../schemas/audit-events.ts';
 
 /** `/v2/audit_events` */
-export const auditRoutes = new Hono<HttpEnv>().get(
+export const auditRoutes = new Hono<CallEnv>().get(
   '/',
   requires('api_key_read'),
   limitCostlyReads,

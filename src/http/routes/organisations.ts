@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { createOrganisation } from '../../domain/organisations/create-organisation.ts';
 import { findOrganisationById, listOrganisations } from '../../domain/organisations/find-organisation.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
@@ -13,7 +13,7 @@ import { pageOf } from '../objects/page.ts';
 import { newOrganisationBody, organisationListQuery } from '../schemas/users.ts';
 
 /** `/v2/org` */
-export const organisationRoutes = new Hono<HttpEnv>()
+export const organisationRoutes = new Hono<CallEnv>()
 
   .get('/search', requires('user_read'), limitSearches, validQuery(organisationListQuery), async (c) => {
     const { services, caller } = c.var;
@@ -28,7 +28,7 @@ export const organisationRoutes = new Hono<HttpEnv>()
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
-    validJson(newOrganisationBody),
+    ...validJson(newOrganisationBody),
     async (c) => {
       const { services, caller } = c.var;
       const created = await createOrganisation(services, caller, c.req.valid('json').name);

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { CATALOGUE } from '../../domain/permissions/catalogue.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 
 /** The catalogue as the contract gives it; `order` counts from 1 within its parent. */
 const CATALOGUE_ANSWER = {
@@ -22,4 +22,4 @@ const CATALOGUE_ANSWER = {
 };
 
 /** `/v2/permissions` */
-export const permissionRoutes = new Hono<HttpEnv>().get('/', (c) => c.json(CATALOGUE_ANSWER));
+export const permissionRoutes = new Hono<CallEnv>().get('/', (c) => c.json(CATALOGUE_ANSWER));

@@ -3,7 +3,7 @@ import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
 import { deleteUser } from '../../domain/users/delete-user.ts';
 import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser } from '../middleware/accessible-user.ts';
 import { jsonBody } from '../middleware/body.ts';
@@ -16,7 +16,7 @@ import { userObject } from '../objects/user-object.ts';
 import { disablesUser, newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
 
 /** `/v2/user` */
-export const userRoutes = new Hono<HttpEnv>()
+export const userRoutes = new Hono<CallEnv>()
 
   .get('/me', async (c) => {
     const { services, caller } = c.var;
@@ -33,12 +33,19 @@ export const userRoutes = new Hono<HttpEnv>()
     return c.json({ ...pageOf(query, found.count), users: found.users.map(userObject) });
   })
 
-  .post('/', requiresToWrite('user_manage'), jsonBody, confirmed('user_manage'), validJson(newUserBody), async (c) => {
-    const { services, caller } = c.var;
-    const created = await createUser(services, caller, c.req.valid('json'));
-    if (created.refused) return fail(c, created);
-    return c.json({ id: created.userId, status: 'success' });
-  })
+  .post(
+    '/',
+    requiresToWrite('user_manage'),
+    jsonBody,
+    confirmed('user_manage'),
+    ...validJson(newUserBody),
+    async (c) => {
+      const { services, caller } = c.var;
+      const created = await createUser(services, caller, c.req.valid('json'));
+      if (created.refused) return fail(c, created);
+      return c.json({ id: created.userId, status: 'success' });
+    },
+  )
 
   .get('/:id', requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
 
@@ -49,7 +56,7 @@ export const userRoutes = new Hono<HttpEnv>()
     limitByBody(disablesUser),
     confirmed('user_manage'),
     accessibleUser,
-    validJson(userPatchBody),
+    ...validJson(userPatchBody),
     async (c) => {
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));

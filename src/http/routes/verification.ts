@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { verifyForBackend } from '../../domain/verification/verify-for-backend.ts';
-import type { HttpEnv } from '../context.ts';
+import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { requires, stillAllowed } from '../middleware/requires.ts';
@@ -9,12 +9,12 @@ import { currentKeyObject } from '../objects/key-object.ts';
 import { verifyKeyBody } from '../schemas/keys.ts';
 
 /** `/v2/api_keys/verify` */
-export const verificationRoutes = new Hono<HttpEnv>().post(
+export const verificationRoutes = new Hono<CallEnv>().post(
   '/',
   requires('api_key_verify'),
   jsonBody,
   stillAllowed('api_key_verify'),
-  validJson(verifyKeyBody),
+  ...validJson(verifyKeyBody),
   async (c) => {
     const { services, caller } = c.var;
     const { apiKey, call } = c.req.valid('json');
