@@ -1,5 +1,4 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
@@ -169,8 +168,8 @@ describe('an ORG_MANAGER', () => {
 });
 
 describe('a key of an ORG_ADMIN with restricted permissions', () => {
-  const USERS_ONLY: PermissionName[] = ['user_read', 'user_manage'];
-  const PUBLISHERS: PermissionName[] = [...USERS_ONLY, 'review_read', 'api_key_read'];
+  const USERS_ONLY: string[] = ['user_read', 'user_manage'];
+  const PUBLISHERS: string[] = [...USERS_ONLY, 'review_read', 'api_key_read'];
 
   let usersOnly: string;
   let publishers: string;
@@ -184,7 +183,7 @@ describe('a key of an ORG_ADMIN with restricted permissions', () => {
     publisher = await createPerson(keys.PROVIDER, 'PUBLISHER', org_id);
   });
 
-  async function keyWith(permissions: PermissionName[]): Promise<string> {
+  async function keyWith(permissions: string[]): Promise<string> {
     return (await createKey(keys.ORG_ADMIN, { has_restricted_permissions: true, permissions })).api_key;
   }
 

@@ -1,5 +1,4 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectOutOfReach } from '../support/expect-error.ts';
@@ -33,13 +32,13 @@ async function expectRefusedToTheNarrow(narrow: Made, { route, body }: Attempt, 
   expect((await call(keys.ORG_ADMIN, route, options)).status).toBeLessThan(300);
 }
 
-function restricted(permissions: readonly PermissionName[]) {
+function restricted(permissions: readonly string[]) {
   return { has_restricted_permissions: true, permissions };
 }
 
 describe('a key with restricted permissions', () => {
-  const NARROW: PermissionName[] = ['review_read', 'api_key_read', 'api_key_manage'];
-  const WIDER: PermissionName[] = [...NARROW, 'user_read'];
+  const NARROW: string[] = ['review_read', 'api_key_read', 'api_key_manage'];
+  const WIDER: string[] = [...NARROW, 'user_read'];
   const UNRESTRICTED = { has_restricted_permissions: false, permissions: [] };
 
   let narrow: Made;

@@ -332,7 +332,7 @@ class World {
     const patch = this.#random.pick<Partial<KeyPatch>>([
       { ipWhitelist: this.#random.pick(ALLOWLISTS) },
       { ipWhitelist: [] },
-      { restriction: { hasRestrictedPermissions: true, permissions: ['review_read'] } },
+      { restriction: { hasRestrictedPermissions: true, permissions: ['api_key_read'] } },
       { restriction: { hasRestrictedPermissions: false, permissions: [] } },
       { expirationDate: tomorrow },
       { expirationDate: null },

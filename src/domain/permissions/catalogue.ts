@@ -1,4 +1,4 @@
-import type { Role } from './roles.ts';
+import { defineCatalogue } from './define-catalogue.ts';
 
 /*
  * The permissions that keys can carry: edit this file to make them yours. The compiler checks that every `dependsOn`
@@ -6,30 +6,6 @@ import type { Role } from './roles.ts';
  * still there; a test checks the rest. Removing a permission takes it from every key at once; its name stays stored,
  * so a permission that comes back is back on the keys that had it.
  */
-
-/** One thing that a key may be allowed to do. */
-export interface Permission<Name extends string = string> {
-  /** Lower-case snake. */
-  name: Name;
-  /** A key can only hold this permission together with that one. */
-  dependsOn?: NoInfer<Name>;
-  /** A role has every permission that is not disabled for it. */
-  disabledFor?: readonly Role[];
-  /** The product feature that it belongs to, for clients that show it; null when left out. */
-  feature?: string;
-}
-
-/** Permissions that belong together on a page. */
-interface Subsection<Name extends string = string> {
-  name: string;
-  permissions: readonly Permission<Name>[];
-}
-
-/** One page of permissions. */
-interface Section<Name extends string = string> {
-  name: string;
-  subsections: readonly Subsection<Name>[];
-}
 
 const BELOW_ORG_MANAGER = ['GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
 
@@ -84,7 +60,3 @@ export const CATALOGUE = defineCatalogue([
 
 /** The name of a permission of the catalogue above. */
 export type PermissionName = (typeof CATALOGUE)[number]['subsections'][number]['permissions'][number]['name'];
-
-function defineCatalogue<const Name extends string>(sections: readonly Section<Name>[]): readonly Section<Name>[] {
-  return sections;
-}

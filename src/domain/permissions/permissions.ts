@@ -1,4 +1,5 @@
-import { CATALOGUE, type Permission, type PermissionName } from './catalogue.ts';
+import { CATALOGUE, type PermissionName } from './catalogue.ts';
+import type { Permission } from './define-catalogue.ts';
 import { ROLES, type Role } from './roles.ts';
 
 export type { PermissionName };

@@ -29,8 +29,9 @@ function key(wider: Partial<ReachedKey> = {}): ReachedKey {
 }
 
 const ADMIN = caller('ORG_ADMIN');
-const READ: PermissionName[] = ['review_read'];
-const REPLY: PermissionName[] = ['review_read', 'review_reply'];
+const READ: PermissionName[] = ['api_key_read'];
+const MANAGE: PermissionName[] = ['api_key_read', 'api_key_manage'];
+const OF_PUBLISHER = [...permissionsOfRole('PUBLISHER')];
 const OFFICE = { ipWhitelist: ['192.0.2.0/24'] };
 const DATED = { expirationDate: '2030-06-15' };
 
@@ -72,8 +73,8 @@ test.each<[string, Reach, ReachedKey, Shortfall | null]>([
   [
     'permissions that the caller lacks are out of reach, and named',
     caller('ORG_ADMIN', { permissions: READ }),
-    key({ permissions: [...REPLY, 'business_edit'] }),
-    { rule: 'permissions', missing: ['review_reply', 'business_edit'] },
+    key({ permissions: [...MANAGE, 'api_key_verify'] }),
+    { rule: 'permissions', missing: ['api_key_manage', 'api_key_verify'] },
   ],
   [
     'what counts is the calling key, not its role',
@@ -84,8 +85,8 @@ test.each<[string, Reach, ReachedKey, Shortfall | null]>([
   [
     'a main key is measured by permissions too',
     caller('ORG_ADMIN', { permissions: READ }),
-    key({ belongsTo: 'main', userRole: 'ORG_ADMIN', permissions: REPLY }),
-    { rule: 'permissions', missing: ['review_reply'] },
+    key({ belongsTo: 'main', userRole: 'ORG_ADMIN', permissions: MANAGE }),
+    { rule: 'permissions', missing: ['api_key_manage'] },
   ],
 
   ['a caller from anywhere reaches a key for anywhere', ADMIN, key({ ipWhitelist: [] }), null],
@@ -179,13 +180,13 @@ test.each<[string, Reach, Role, Shortfall | null]>([
   ['a GROUP_MANAGER makes no one', caller('GROUP_MANAGER'), 'PUBLISHER', { rule: 'role', role: 'PUBLISHER' }],
   [
     'a narrow key makes no user who could do more',
-    caller('ORG_ADMIN', { permissions: ['review_read'] }),
+    caller('ORG_ADMIN', { permissions: ['api_key_read'] }),
     'PUBLISHER',
-    { rule: 'permissions', missing: ['api_key_read'] },
+    { rule: 'permissions', missing: OF_PUBLISHER.filter((name) => name !== 'api_key_read') },
   ],
   [
     'a narrow key makes a user who can do no more',
-    caller('ORG_ADMIN', { permissions: ['review_read', 'api_key_read', 'user_manage'] }),
+    caller('ORG_ADMIN', { permissions: [...OF_PUBLISHER, 'user_manage'] }),
     'PUBLISHER',
     null,
   ],
