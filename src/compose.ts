@@ -5,7 +5,7 @@ import type { Services } from './domain/services.ts';
 import { type Isolate, newIsolate } from './domain/verification/isolate.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
-import { type Database, openDatabase } from './storage/database.ts';
+import { type Database, openUsageDatabase } from './storage/database.ts';
 import { openForLists } from './storage/list-reads.ts';
 import { openRateLimiter } from './storage/rate-limiter.ts';
 import { openRecordCache } from './storage/record-cache.ts';
@@ -41,7 +41,7 @@ function composeOnce(env: Env): ServicesOfEnv {
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),
     usage: {
-      db: openDatabase(env.USAGE_DB),
+      db: openUsageDatabase(env.USAGE_DB),
       send: async (flush) => {
         await env.USAGE_QUEUE.send(flush);
       },

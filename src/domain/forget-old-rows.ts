@@ -1,7 +1,7 @@
 import { logFailure } from '../log.ts';
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
-import { countTouched, type Database, type Statement } from '../storage/database.ts';
+import { countTouched, type Database, type Statement, type UsageDatabase } from '../storage/database.ts';
 import { rollUpUsage } from '../storage/usage.ts';
 import type { Services } from './services.ts';
 import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
@@ -37,7 +37,7 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
 }
 
 /** Does it again for as long as some statement touches as many rows as it may. */
-async function inSlices(db: Database, statements: () => [Statement, ...Statement[]]): Promise<void> {
+async function inSlices(db: Database | UsageDatabase, statements: () => [Statement, ...Statement[]]): Promise<void> {
   for (let slices = 0; slices < MOST_SLICES; slices++) {
     const touched = await countTouched(db, statements());
     if (Math.max(...touched) < SLICE_ROWS) return;

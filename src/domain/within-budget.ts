@@ -1,4 +1,4 @@
-import type { Services } from './services.ts';
+import type { Clock } from './services.ts';
 
 export type Budgeted<Value> = { ok: true; value: Value } | { ok: false; reason: unknown };
 
@@ -10,7 +10,7 @@ export const TOOK_TOO_LONG = 'took too long';
  * the budget comes to nothing here: work that is of use even then has to be deferred by its caller.
  */
 export function withinBudget<Value>(
-  services: Pick<Services, 'after'>,
+  services: Pick<Clock, 'after'>,
   milliseconds: number,
   work: Promise<Value>,
 ): Promise<Budgeted<Value>> {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
 import { type RecoveryRefusal, recoverDeployment } from '../domain/organisations/recover-deployment.ts';
 import { belongsToDatabase } from '../domain/secrets/trust-keyring.ts';
-import type { Services } from '../domain/services.ts';
+import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
@@ -69,7 +69,7 @@ try {
 }
 
 type Names = Pick<typeof values, 'organisation' | 'email' | 'first-name' | 'last-name'>;
-type Act = (services: Services) => Promise<void>;
+type Act = (services: Acting & Secrets) => Promise<void>;
 
 /** The first key of a new deployment; null when something that it needs was not given. */
 function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {

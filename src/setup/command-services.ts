@@ -1,10 +1,9 @@
 import { unstable_readConfig } from 'wrangler';
 import { NO_LIMITS } from '../domain/limits.ts';
 import { type Keyring, openKeyring } from '../domain/secrets/keyring.ts';
-import type { Services } from '../domain/services.ts';
+import type { Acting, Secrets } from '../domain/services.ts';
 import { newIsolate } from '../domain/verification/isolate.ts';
 import { parseSettings } from '../env.ts';
-import { openDatabase } from '../storage/database.ts';
 import { openForLists } from '../storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';
 import { openVerificationSource } from '../storage/verification-source.ts';
@@ -28,7 +27,7 @@ interface Target {
 
 /** What a command works with; to be closed when it is done. */
 interface Opened {
-  services: Services;
+  services: Acting & Secrets;
   keyring: Keyring;
   close: () => Promise<void>;
 }
@@ -55,8 +54,6 @@ export async function openForCommand(target: Target): Promise<Opened> {
       source: openVerificationSource(database),
       // What is written here is read from D1 when it is first asked for.
       cache: NO_RECORD_CACHE,
-      // Commands make no calls with keys, so there is nothing to count.
-      usage: { send: async () => {}, db: openDatabase(database) },
       limits: NO_LIMITS,
       keyring: async () => keyring,
       now: Date.now,

@@ -6,7 +6,7 @@ import { createOrganisation } from '../domain/organisations/create-organisation.
 import { listOrganisations } from '../domain/organisations/find-organisation.ts';
 import { ROLES, type Role } from '../domain/permissions/roles.ts';
 import { hashApiKey } from '../domain/secrets/api-key-format.ts';
-import type { Services } from '../domain/services.ts';
+import type { Acting, Secrets } from '../domain/services.ts';
 import { createUser } from '../domain/users/create-user.ts';
 import { payerOfAddress } from '../domain/verification/miss-budget.ts';
 import { verifyKey } from '../domain/verification/verify-key.ts';
@@ -29,7 +29,7 @@ interface KeptKeys {
  * @returns the keys by the role of their user; null when the database has other data
  */
 export async function seedDemoData(
-  services: Services,
+  services: Acting & Secrets,
   { begun, keep }: KeptKeys = { begun: null, keep: () => {} },
 ): Promise<Record<string, string> | null> {
   const keys: Record<string, string> = { ...begun };
@@ -55,7 +55,7 @@ export async function seedDemoData(
 }
 
 /** Hands each secret over before it is sealed, and so before the row that makes it count is written. */
-function keepSecrets(services: Services, keep: (apiKey: string) => void): Services {
+function keepSecrets(services: Acting & Secrets, keep: (apiKey: string) => void): Acting & Secrets {
   return {
     ...services,
     keyring: async () => {
@@ -81,14 +81,14 @@ const PROVIDER = {
 };
 const ORGANISATION = 'Demo organisation';
 
-async function ensureOrganisation(services: Services, caller: Caller): Promise<number> {
+async function ensureOrganisation(services: Acting & Secrets, caller: Caller): Promise<number> {
   const page = { page: 1, perPage: 100 };
   const { organisations } = done(await listOrganisations(services, caller, { ...page, query: ORGANISATION }));
   const there = organisations.find(({ name }) => name === ORGANISATION);
   return there?.id ?? done(await createOrganisation(services, caller, ORGANISATION)).orgId;
 }
 
-async function ensureUser(services: Services, caller: Caller, orgId: number, role: Role): Promise<string> {
+async function ensureUser(services: Acting & Secrets, caller: Caller, orgId: number, role: Role): Promise<string> {
   const name = nameOf(role);
   const email = `${name.replaceAll(' ', '-')}@demo.example`;
   const there = await readHolderOfEmail(services.db, email);
@@ -105,7 +105,7 @@ async function ensureUser(services: Services, caller: Caller, orgId: number, rol
   return userId;
 }
 
-async function addKey(services: Services, caller: Caller, userId: string, role: Role): Promise<void> {
+async function addKey(services: Acting & Secrets, caller: Caller, userId: string, role: Role): Promise<void> {
   done(
     await createKey(services, caller, {
       label: `Demo key of the ${nameOf(role)}`,
@@ -126,11 +126,11 @@ function nameOf(role: Role): string {
 }
 
 /** Whether a key that was written down is in the database too. */
-async function works(services: Services, apiKey: string | undefined): Promise<boolean> {
+async function works(services: Acting & Secrets, apiKey: string | undefined): Promise<boolean> {
   return apiKey !== undefined && (await readKeyByHash(services.db, hashApiKey(apiKey))) !== null;
 }
 
-async function signIn(services: Services, apiKey: string): Promise<Caller> {
+async function signIn(services: Acting & Secrets, apiKey: string): Promise<Caller> {
   const verdict = await verifyKey(services, apiKey, { clientIp: null, needs: [] }, () => payerOfAddress(null));
   if (!verdict.allowed) throw new Error(`The first key was refused: ${verdict.code}`);
   return callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, null);

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import type { Keyring } from '../domain/secrets/keyring.ts';
 import { type Abandoned, abandonUnopened, findUnopened, resealSecrets } from '../domain/secrets/reseal-secrets.ts';
-import type { Services } from '../domain/services.ts';
+import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
@@ -36,7 +36,7 @@ try {
   process.exitCode = 1;
 }
 
-async function reseal(services: Services, keyring: Keyring): Promise<void> {
+async function reseal(services: Acting & Secrets, keyring: Keyring): Promise<void> {
   const { resealed, unopened } = await resealSecrets(services, keyring, ({ done, total }) =>
     console.log(`${done} of ${total} secrets resealed`),
   );
@@ -51,7 +51,7 @@ async function reseal(services: Services, keyring: Keyring): Promise<void> {
   }
 }
 
-async function abandon(services: Services, keyring: Keyring): Promise<void> {
+async function abandon(services: Acting & Secrets, keyring: Keyring): Promise<void> {
   const found = await findUnopened(services, keyring);
   if (found.secrets === 0) {
     console.log('Nothing to do: every sealed secret opens with an entry of MASTER_KEYS.');

@@ -3,7 +3,13 @@ import type { BatchItem } from 'drizzle-orm/batch';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import { classifyStorageError } from './storage-error.ts';
 
-export type Database = DrizzleD1Database & { $client: D1Database };
+type Opened = DrizzleD1Database & { $client: D1Database };
+
+/** The database of organisations, users and keys, with the change feed and the audit log. */
+export type Database = Opened & { readonly holds: 'keys' };
+
+/** The database of counts. The two are told apart by type, so that neither can be given where the other is meant. */
+export type UsageDatabase = Opened & { readonly holds: 'usage' };
 
 /** One statement of a batch. D1 has no interactive transactions: a batch is the transaction. */
 export type Statement = BatchItem<'sqlite'>;
@@ -13,7 +19,12 @@ export type Statement = BatchItem<'sqlite'>;
  * @param afterBatch is called when a batch has ended, however it did
  */
 export function openDatabase(d1: D1Database, afterBatch: () => void = () => {}): Database {
-  return drizzle(classifyingErrors(d1, afterBatch));
+  return Object.assign(drizzle(classifyingErrors(d1, afterBatch)), { holds: 'keys' } as const);
+}
+
+/** Opens the database of counts. */
+export function openUsageDatabase(d1: D1Database): UsageDatabase {
+  return Object.assign(drizzle(classifyingErrors(d1, () => {})), { holds: 'usage' } as const);
 }
 
 /** D1's own statements, by the ones that stand before them: `batch` takes no others. */
@@ -68,14 +79,14 @@ function withMethods<Target extends object>(target: Target, methods: Record<stri
 }
 
 /** A statement written in SQL, for a batch. */
-export function statement(db: Database, query: SQL): Statement {
+export function statement(db: Opened, query: SQL): Statement {
   const raw = db.run(query);
   // drizzle binds the parameters of a batch to a prepared statement, and gives one to its builders only.
   return Object.assign(raw, { stmt: db.$client.prepare(raw.getQuery().sql) });
 }
 
 /** Runs statements in one transaction. @returns what D1 answered for each, in their order */
-export async function runBatch(db: Database, statements: readonly Statement[]): Promise<unknown[]> {
+export async function runBatch(db: Opened, statements: readonly Statement[]): Promise<unknown[]> {
   const [first, ...others] = statements;
   return first === undefined ? [] : db.batch([first, ...others]);
 }
@@ -93,7 +104,7 @@ export async function writeThenRead<Row>(
 }
 
 /** Runs statements that write, in one transaction. @returns how many rows each touched */
-export async function countTouched(db: Database, statements: readonly Statement[]): Promise<number[]> {
+export async function countTouched(db: Opened, statements: readonly Statement[]): Promise<number[]> {
   return (await runBatch(db, statements)).map(rowsTouched);
 }
 

@@ -1,5 +1,5 @@
 import { and, desc, eq, gte, sql } from 'drizzle-orm';
-import { type Database, type Statement, statement } from './database.ts';
+import { type Statement, statement, type UsageDatabase } from './database.ts';
 import { usageDays, usageHours, usageLast, usageSources } from './usage-schema.ts';
 
 /*
@@ -32,7 +32,7 @@ const MOST_SOURCES = { allowed: 100, refused: 50 } as const;
 const ALLOWED = 'VALID';
 
 /** Which of these flushes have been added already. */
-export async function readAddedFlushes(db: Database, ids: readonly string[]): Promise<Set<string>> {
+export async function readAddedFlushes(db: UsageDatabase, ids: readonly string[]): Promise<Set<string>> {
   const rows = await db.all<{ id: string }>(
     sql`SELECT id FROM usage_flushes WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
   );
@@ -43,7 +43,7 @@ export async function readAddedFlushes(db: Database, ids: readonly string[]): Pr
  * Adds flushes, all or none.
  * @throws when one of them has been added already, as by a delivery at the same time
  */
-export async function addFlushes(db: Database, flushes: readonly UsageFlush[], now: number): Promise<void> {
+export async function addFlushes(db: UsageDatabase, flushes: readonly UsageFlush[], now: number): Promise<void> {
   const counts = flushes.flatMap((flush) => flush.counts);
   const ids = JSON.stringify(flushes.map(({ id }) => id));
   const hours = JSON.stringify(sumBy(counts, ({ keyId, hour, code }) => `${keyId} ${hour} ${code}`));
@@ -110,7 +110,7 @@ function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
 }
 
 /** Of each key that got sources, keeps the ones seen last. */
-function dropSurplusSources(db: Database, sources: string): Statement {
+function dropSurplusSources(db: UsageDatabase, sources: string): Statement {
   return statement(
     db,
     sql`
@@ -141,7 +141,7 @@ function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => strin
 }
 
 /** When these keys last allowed a call (unix milliseconds), those that ever did. */
-export async function readLastUses(db: Database, keyIds: readonly number[]): Promise<Map<number, number>> {
+export async function readLastUses(db: UsageDatabase, keyIds: readonly number[]): Promise<Map<number, number>> {
   const rows = await db
     .select()
     .from(usageLast)
@@ -157,7 +157,7 @@ export interface UsageOfKey {
 }
 
 /** What is known of the use of a key since a day (days since the epoch), that day included. */
-export async function readUsage(db: Database, keyId: number, sinceDay: number): Promise<UsageOfKey> {
+export async function readUsage(db: UsageDatabase, keyId: number, sinceDay: number): Promise<UsageOfKey> {
   const day = sql<number>`${usageHours.hour} / 24`;
   const [hours, days, sources] = await db.batch([
     db
@@ -188,7 +188,7 @@ const FLUSHES_KEPT_DAYS = 10;
  * Puts hours of the days before the last ones together into days, and forgets what is kept no longer: of each, at most
  * `most` rows, the oldest first, so that a backlog of millions passes no limit of D1.
  */
-export function rollUpUsage(db: Database, now: number, most: number): [Statement, ...Statement[]] {
+export function rollUpUsage(db: UsageDatabase, now: number, most: number): [Statement, ...Statement[]] {
   const today = Math.floor(now / DAY_MS);
   // The two statements that use it find the same rows: they are one transaction, and the first writes elsewhere.
   const oldHours = sql`
@@ -224,7 +224,7 @@ export interface KeyRange {
 }
 
 /** The highest number of a key of which anything is known by key; 0: nothing is. */
-export async function readHighestKey(db: Database): Promise<number> {
+export async function readHighestKey(db: UsageDatabase): Promise<number> {
   const [row] = await db.all<{ highest: number | null }>(
     sql`SELECT max((SELECT coalesce(max(key_id), 0) FROM usage_last), (SELECT coalesce(max(key_id), 0) FROM usage_sources)) AS highest`,
   );
@@ -232,7 +232,7 @@ export async function readHighestKey(db: Database): Promise<number> {
 }
 
 /** Forgets the sources of these keys that were not seen for as long as days are kept. */
-export function pruneSources(db: Database, { from, to }: KeyRange, now: number): Statement {
+export function pruneSources(db: UsageDatabase, { from, to }: KeyRange, now: number): Statement {
   return statement(
     db,
     sql`DELETE FROM usage_sources WHERE key_id >= ${from} AND key_id < ${to} AND last_seen < ${oldestKept(now)}`,
@@ -240,14 +240,14 @@ export function pruneSources(db: Database, { from, to }: KeyRange, now: number):
 }
 
 /** Those of these keys whose last use is older than the days that are kept. */
-export async function readLongUnused(db: Database, { from, to }: KeyRange, now: number): Promise<number[]> {
+export async function readLongUnused(db: UsageDatabase, { from, to }: KeyRange, now: number): Promise<number[]> {
   const rows = await db.all<{ id: number }>(sql`
     SELECT key_id AS id FROM usage_last WHERE key_id >= ${from} AND key_id < ${to} AND last_used_at < ${oldestKept(now)}`);
   return rows.map(({ id }) => id);
 }
 
 /** Forgets when these keys were used last. Of a key that exists this must never be: null means never used. */
-export function forgetLastUses(db: Database, keyIds: readonly number[]): Statement {
+export function forgetLastUses(db: UsageDatabase, keyIds: readonly number[]): Statement {
   return statement(
     db,
     sql`DELETE FROM usage_last WHERE key_id IN (SELECT value FROM json_each(${JSON.stringify(keyIds)}))`,

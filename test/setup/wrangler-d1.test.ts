@@ -10,7 +10,7 @@ import { bootstrapDeployment } from '../../src/domain/organisations/bootstrap-de
 import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { openKeyring } from '../../src/domain/secrets/keyring.ts';
 import { resealSecrets } from '../../src/domain/secrets/reseal-secrets.ts';
-import type { Services } from '../../src/domain/services.ts';
+import type { Acting, Secrets } from '../../src/domain/services.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { parseSettings } from '../../src/env.ts';
 import { runWrangler } from '../../src/setup/wrangler.ts';
@@ -212,13 +212,12 @@ test('drizzle reads and writes through it', async () => {
 test('the commands work through it: a deployment is bootstrapped once, and its secrets resealed', async () => {
   const entries = ['next', 'main'].map((id) => `${id}:${btoa(id.padEnd(32, '.'))}`);
   const keyring = await openKeyring(entries[1] ?? '');
-  const services: Services = {
+  const services: Acting & Secrets = {
     ...newIsolate(),
     settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
     ...openForLists(database),
     source: openVerificationSource(database),
     cache: NO_RECORD_CACHE,
-    usage: { send: async () => {}, db },
     limits: NO_LIMITS,
     keyring: async () => keyring,
     now: () => 1_700_000_000_000,

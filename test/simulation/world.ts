@@ -16,7 +16,7 @@ import { verifyHash } from '../../src/domain/verification/verify-key.ts';
 import { pruneFeed } from '../../src/storage/change-feed.ts';
 import { addKey, replaceSecret } from '../../src/storage/change-keys.ts';
 import { addUser } from '../../src/storage/change-users.ts';
-import { openDatabase } from '../../src/storage/database.ts';
+import { openUsageDatabase } from '../../src/storage/database.ts';
 import { type KeyRow, readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
 import { readUser } from '../../src/storage/users.ts';
@@ -517,7 +517,7 @@ class World {
         readRecord: source.readRecord,
       },
       cache: this.#kv.at(location),
-      usage: { send: async () => {}, db: openDatabase(d1) },
+      usage: { send: async () => {}, db: openUsageDatabase(d1) },
       limits: NO_LIMITS,
       keyring: async () => null,
       now: () => this.#time.now + site.clockError,

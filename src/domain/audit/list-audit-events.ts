@@ -2,7 +2,7 @@ import { type AuditEventRow, readAuditEvents } from '../../storage/audit-log.ts'
 import type { AuditAction } from '../../wire/audit-actions.ts';
 import type { Caller } from '../authority/caller.ts';
 import { administersKeys } from '../permissions/roles.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 
 export type AuditEvent = AuditEventRow;
 
@@ -22,7 +22,7 @@ export interface AuditListRequest {
  * @returns `count` up to a bound, and whether there are no more
  */
 export function listAuditEvents(
-  services: Services,
+  services: Stores,
   caller: Caller,
   { page, perPage, ...filter }: AuditListRequest,
 ): Promise<{ events: AuditEvent[]; count: number; countIsExact: boolean }> {

@@ -1,5 +1,5 @@
 import type { PermissionName } from '../permissions/permissions.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { payerOfAddress } from '../verification/miss-budget.ts';
 import { confirmHash, verifyHash } from '../verification/verify-key.ts';
 import { type Caller, callerOf } from './caller.ts';
@@ -13,7 +13,7 @@ import type { Outcome } from './refusal.ts';
  * @returns the caller as it now is; else why it may not go on
  */
 export async function confirmCaller(
-  services: Services,
+  services: Verification,
   caller: Caller,
   needs: readonly PermissionName[] = caller.confirm.needs,
 ): Promise<Outcome<{ caller: Caller }>> {
@@ -30,7 +30,7 @@ export async function confirmCaller(
  * to arrive; what was decided before it is not what holds now.
  */
 export async function reverifyCaller(
-  services: Services,
+  services: Verification,
   caller: Caller,
   needs: readonly PermissionName[],
 ): Promise<Outcome<{ caller: Caller }>> {

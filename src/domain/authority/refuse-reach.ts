@@ -1,7 +1,7 @@
 import { log } from '../../log.ts';
 import { recordRefusal } from '../../storage/commit-change.ts';
 import type { Key } from '../keys/key.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import { actorOf, type Caller } from './caller.ts';
 import type { Refusal, Shortfall } from './refusal.ts';
 
@@ -28,7 +28,7 @@ export interface Attempt {
  * minute on record, and then how many more there were (`dropped`, before the attempt of that event).
  */
 export async function refuseReach(
-  services: Services,
+  services: Stores,
   caller: Caller,
   attempt: Attempt,
   shortfall: Shortfall,
@@ -60,7 +60,7 @@ export async function refuseReach(
 
 /** The same for a key that is there. */
 export function refuseKeyReach(
-  services: Services,
+  services: Stores,
   caller: Caller,
   action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
   key: Pick<Key, 'id' | 'orgId' | 'userId'>,

@@ -1,4 +1,4 @@
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import type { Caller } from './caller.ts';
 import { confirmCaller } from './confirm-caller.ts';
 import type { Outcome } from './refusal.ts';
@@ -17,7 +17,7 @@ const LONGEST_PAUSE_MS = 250;
  * done, because what it was judged by is no longer so
  */
 export async function untilUncontended<Value>(
-  services: Services,
+  services: Verification,
   caller: Caller,
   attempt: (caller: Caller, isFirst: boolean) => Promise<Outcome<Value> | null>,
 ): Promise<Outcome<Value>> {
@@ -34,7 +34,7 @@ export async function untilUncontended<Value>(
 }
 
 /** A random time, so that those who met do not meet again. */
-function pause(services: Pick<Services, 'after'>, tries: number): Promise<void> {
+function pause(services: Pick<Verification, 'after'>, tries: number): Promise<void> {
   const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
   return new Promise((resolve) => services.after(Math.random() * longest, resolve));
 }

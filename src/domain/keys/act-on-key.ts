@@ -1,7 +1,7 @@
 import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { findKeyById } from './find-key.ts';
 import type { Key } from './key.ts';
 
@@ -11,7 +11,7 @@ import type { Key } from './key.ts';
  * @param attempt gives null when nothing was done, because what it was judged by is no longer so
  */
 export function actOnKey<Value>(
-  services: Services,
+  services: Acting,
   caller: Caller,
   key: Key,
   attempt: (caller: Caller, key: Key) => Promise<Outcome<Value> | null>,

@@ -5,7 +5,7 @@ import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
 import { findWrongKeyFields } from './key-rules.ts';
@@ -24,18 +24,13 @@ export type KeyPatch = {
  * Changes fields of a key that the caller has access to. The caller needs to reach the key both as it is and as it
  * will be; otherwise a narrow key could widen another one (or itself) and go on with that.
  */
-export function changeKey(
-  services: Services,
-  caller: Caller,
-  key: Key,
-  patch: KeyPatch,
-): Promise<Outcome<{ key: Key }>> {
+export function changeKey(services: Acting, caller: Caller, key: Key, patch: KeyPatch): Promise<Outcome<{ key: Key }>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryChange(services, confirmed, present, patch));
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the write */
 async function tryChange(
-  services: Services,
+  services: Acting,
   caller: Caller,
   key: Key,
   patch: KeyPatch,

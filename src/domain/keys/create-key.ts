@@ -9,7 +9,7 @@ import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { effectivePermissions, isPermissionName } from '../permissions/permissions.ts';
 import { administersKeys, BOT_ROLE, type Role, type UserType } from '../permissions/roles.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Services } from '../services.ts';
+import type { Acting, Secrets, Stores } from '../services.ts';
 import { findUserById } from '../users/find-user.ts';
 import { newUserId } from '../users/user.ts';
 import { KEY_FIELDS, type Key, type KeyFields } from './key.ts';
@@ -35,7 +35,7 @@ type Owner =
  * @returns the key, and its secret, which is not kept in a readable form anywhere
  */
 export function createKey(
-  services: Services,
+  services: Acting & Secrets,
   caller: Caller,
   request: KeyRequest,
 ): Promise<Outcome<{ key: Key; apiKey: string }>> {
@@ -44,7 +44,7 @@ export function createKey(
 
 /** @returns null when the caller or the new key's user was changed between the judgement and the write */
 async function tryCreate(
-  services: Services,
+  services: Acting & Secrets,
   caller: Caller,
   request: KeyRequest,
 ): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
@@ -134,7 +134,7 @@ function wantedType(caller: Caller, { userType, userId }: OwnerRequest): UserTyp
   return userType ?? (isOwn ? caller.user.type : 'user');
 }
 
-async function findOwner(services: Services, caller: Caller, request: OwnerRequest): Promise<Owner | Refusal> {
+async function findOwner(services: Stores, caller: Caller, request: OwnerRequest): Promise<Owner | Refusal> {
   if (wantedType(caller, request) === 'bot') {
     const organisation = await findOrganisationNamed(services, caller, request.orgId);
     return 'refused' in organisation ? organisation : { belongsTo: 'main', orgId: organisation.id, role: BOT_ROLE };

@@ -1,5 +1,5 @@
 import { readRecordInUse } from '../../storage/secrets.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import type { Call } from '../verification/decide-access.ts';
 import { type AccessExplanation, explainAccess } from '../verification/explain-access.ts';
 import { compileKeyRecord } from '../verification/key-record.ts';
@@ -11,7 +11,7 @@ import type { Key } from './key.ts';
  * @returns null when the key was deleted since it was read
  */
 export async function explainKey(
-  services: Services,
+  services: Stores,
   key: Key,
   call: Call,
   at: number,

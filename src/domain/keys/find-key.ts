@@ -2,16 +2,20 @@ import { readKey, readKeyByHash } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToKey } from '../authority/key-access.ts';
 import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
-import type { Services } from '../services.ts';
+import type { Stores, Verification } from '../services.ts';
 import type { Key } from './key.ts';
 
 /** The key with this id, if the caller has access to it. */
-export async function findKeyById(services: Services, caller: Caller, id: number): Promise<Key | null> {
+export async function findKeyById(services: Stores, caller: Caller, id: number): Promise<Key | null> {
   return ifAccessible(caller, await readKey(services.db, id));
 }
 
 /** The key that someone found lying about, if the caller has access to it; also by a secret that was rotated out. */
-export async function findKeyBySecret(services: Services, caller: Caller, apiKey: string): Promise<Key | null> {
+export async function findKeyBySecret(
+  services: Stores & Pick<Verification, 'settings'>,
+  caller: Caller,
+  apiKey: string,
+): Promise<Key | null> {
   if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) return null;
   return ifAccessible(caller, await readKeyByHash(services.db, hashApiKey(apiKey)));
 }

@@ -3,7 +3,7 @@ import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { administersKeys, type UserType } from '../permissions/roles.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import { toDate } from './expiration.ts';
 import { KEY_STATUSES, type Key } from './key.ts';
 
@@ -23,7 +23,7 @@ export interface KeyListRequest {
 
 /** One page of the keys that the caller has access to, newest first. */
 export async function listKeys(
-  services: Services,
+  services: Stores,
   caller: Caller,
   request: KeyListRequest,
 ): Promise<Outcome<{ keys: Key[]; count: number }>> {

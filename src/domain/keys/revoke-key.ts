@@ -2,7 +2,7 @@ import * as storage from '../../storage/change-keys.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 
@@ -11,12 +11,12 @@ import type { Key } from './key.ts';
  * revoked already stays as it is: who revoked it first is what counts. Keys of PROVIDER users are revoked by PROVIDER
  * only: an administrator beside them could otherwise lock the deployment.
  */
-export function revokeKey(services: Services, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }>> {
+export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the write */
-async function tryRevoke(services: Services, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
+async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
   }

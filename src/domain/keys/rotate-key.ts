@@ -5,7 +5,7 @@ import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Services } from '../services.ts';
+import type { Acting, Secrets } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
@@ -17,7 +17,7 @@ import type { Key } from './key.ts';
  * @returns the key and its new secret
  */
 export function rotateKey(
-  services: Services,
+  services: Acting & Secrets,
   caller: Caller,
   key: Key,
   overlapSeconds: number,
@@ -32,7 +32,7 @@ export function rotateKey(
 
 /** @returns null when the caller or the key was changed between the judgement and the write */
 async function tryRotate(
-  services: Services,
+  services: Acting & Secrets,
   caller: Caller,
   key: Key,
   overlapSeconds: number,

@@ -7,7 +7,7 @@ import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
 import { hashApiKey } from '../secrets/api-key-format.ts';
-import type { Services } from '../services.ts';
+import type { Acting, Secrets } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 
@@ -15,14 +15,14 @@ import type { Key } from './key.ts';
  * Gives out the secret of a key once more: of the caller's own personal keys, and of main keys to administrators. That
  * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
  */
-export function seeKey(services: Services, caller: Caller, key: Key): Promise<Outcome<{ apiKey: string }>> {
+export function seeKey(services: Acting & Secrets, caller: Caller, key: Key): Promise<Outcome<{ apiKey: string }>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   return actOnKey(services, caller, key, (confirmed, present) => trySee(services, confirmed, present, mayReveal));
 }
 
 /** @returns null when the caller or the key was changed between the judgement and the look */
 async function trySee(
-  services: Services,
+  services: Acting & Secrets,
   caller: Caller,
   key: Key,
   mayReveal: () => Promise<boolean>,

@@ -2,7 +2,7 @@ import { addDeployment } from '../../storage/change-organisations.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { KeyFields } from '../keys/key.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Services } from '../services.ts';
+import type { Secrets, Stores } from '../services.ts';
 import { newUserId, type PersonFields } from '../users/user.ts';
 
 export interface FirstUser extends Omit<PersonFields, 'role'> {
@@ -24,7 +24,7 @@ export const UNRESTRICTED_FIELDS: Omit<KeyFields, 'label'> = {
  * @returns the key's secret; refused as `contended` when the deployment has its organisation already
  */
 export async function bootstrapDeployment(
-  services: Services,
+  services: Stores & Secrets,
   { organisationName, firstName, lastName, email }: FirstUser,
 ): Promise<Outcome<{ apiKey: string }>> {
   const secret = await mintSecret(services);

@@ -3,14 +3,14 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 
 /** In code points. */
 export const MAX_ORGANISATION_NAME_LENGTH = 100;
 
 /** Adds an organisation to the deployment. */
 export function createOrganisation(
-  services: Services,
+  services: Acting,
   caller: Caller,
   name: string,
 ): Promise<Outcome<{ orgId: number }>> {
@@ -18,7 +18,7 @@ export function createOrganisation(
 }
 
 /** @returns null when the caller was changed between the judgement and the write */
-async function tryCreate(services: Services, caller: Caller, name: string): Promise<Outcome<{ orgId: number }> | null> {
+async function tryCreate(services: Acting, caller: Caller, name: string): Promise<Outcome<{ orgId: number }> | null> {
   if (caller.user.role !== 'PROVIDER') {
     const attempt = { action: 'organisation.create', orgId: caller.user.orgId } as const;
     return refuseReach(services, caller, attempt, { rule: 'provider_only' });

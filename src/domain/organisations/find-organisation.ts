@@ -2,16 +2,12 @@ import { type OrganisationRow, readOrganisation, readOrganisations } from '../..
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 
 export type Organisation = OrganisationRow;
 
 /** The organisation with this id, if the caller works in it. */
-export async function findOrganisationById(
-  services: Services,
-  caller: Caller,
-  id: number,
-): Promise<Organisation | null> {
+export async function findOrganisationById(services: Stores, caller: Caller, id: number): Promise<Organisation | null> {
   return hasAccessToOrganisation(caller, id) ? readOrganisation(services.db, id) : null;
 }
 
@@ -20,7 +16,7 @@ export async function findOrganisationById(
  * Others are refused before any look-up, so that they cannot find out which organisations exist.
  */
 export async function findOrganisationNamed(
-  services: Services,
+  services: Stores,
   caller: Caller,
   orgId: number = caller.user.orgId,
 ): Promise<Organisation | Refusal> {
@@ -38,7 +34,7 @@ export interface OrganisationListRequest {
 
 /** One page of the organisations of the deployment, newest first. */
 export async function listOrganisations(
-  services: Services,
+  services: Stores,
   caller: Caller,
   request: OrganisationListRequest,
 ): Promise<Outcome<{ organisations: Organisation[]; count: number }>> {

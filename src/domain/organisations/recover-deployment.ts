@@ -3,7 +3,7 @@ import { foldCompatible } from '../../storage/fold-text.ts';
 import { hasDeployment } from '../../storage/organisations.ts';
 import { readProviders } from '../../storage/users.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Services } from '../services.ts';
+import type { Secrets, Stores } from '../services.ts';
 import { newUserId, type PersonFields } from '../users/user.ts';
 import { UNRESTRICTED_FIELDS } from './bootstrap-deployment.ts';
 
@@ -25,7 +25,7 @@ export type RecoveryRefusal =
  * @returns the key's secret, and the email of its user
  */
 export async function recoverDeployment(
-  services: Services,
+  services: Stores & Secrets,
   recipient: Recipient,
 ): Promise<{ refused?: never; apiKey: string; email: string } | { refused: RecoveryRefusal }> {
   const { db } = services;

@@ -1,4 +1,4 @@
-import type { Services } from '../services.ts';
+import type { Secrets } from '../services.ts';
 import { generateApiKey, hashApiKey, hintOf } from './api-key-format.ts';
 
 /** A new secret, and everything that is stored in its place. */
@@ -11,7 +11,7 @@ export interface MintedSecret {
 }
 
 /** Makes a secret; null when there is no keyring to seal it with. */
-export async function mintSecret(services: Pick<Services, 'settings' | 'keyring'>): Promise<MintedSecret | null> {
+export async function mintSecret(services: Pick<Secrets, 'settings' | 'keyring'>): Promise<MintedSecret | null> {
   const keyring = await services.keyring();
   if (keyring === null) return null;
   const apiKey = generateApiKey(services.settings.keyPrefix);

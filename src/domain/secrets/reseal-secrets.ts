@@ -6,7 +6,7 @@ import {
   replaceSealedForms,
   type SealedSecret,
 } from '../../storage/secrets.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import { hashApiKey } from './api-key-format.ts';
 import type { Keyring } from './keyring.ts';
 
@@ -26,7 +26,7 @@ export interface Resealing {
  * @returns how many were moved, and the keys whose secrets do not open with any master key
  */
 export async function resealSecrets(
-  services: Services,
+  services: Stores,
   keyring: Keyring,
   onProgress: (progress: Resealing) => void,
 ): Promise<{ resealed: number; unopened: number[] }> {
@@ -71,7 +71,7 @@ export interface Abandoned {
 /**
  * Finds the sealed secrets that no master key opens, for someone to decide on; nothing is changed.
  */
-export async function findUnopened(services: Services, keyring: Keyring): Promise<Abandoned> {
+export async function findUnopened(services: Stores, keyring: Keyring): Promise<Abandoned> {
   const found: SealedSecret[] = [];
   for await (const secrets of eachUnopened(services, keyring)) found.push(...secrets);
   return describe(found);
@@ -81,7 +81,7 @@ export async function findUnopened(services: Services, keyring: Keyring): Promis
  * Drops the sealed form of every secret that no master key opens: the way on when MASTER_KEYS is lost. The keys go on
  * working, for that needs only the hash; they can be rotated and revoked, and not shown.
  */
-export async function abandonUnopened(services: Services, keyring: Keyring): Promise<Abandoned> {
+export async function abandonUnopened(services: Stores, keyring: Keyring): Promise<Abandoned> {
   const dropped: SealedSecret[] = [];
   for await (const secrets of eachUnopened(services, keyring)) {
     await dropSealedForms(services.db, secrets);
@@ -105,7 +105,7 @@ function describe(secrets: readonly SealedSecret[]): Abandoned {
   return { secrets: secrets.length, keyIds: [...new Set(secrets.map(({ keyId }) => keyId))].toSorted((a, b) => a - b) };
 }
 
-async function* eachUnopened({ db }: Services, keyring: Keyring): AsyncGenerator<SealedSecret[]> {
+async function* eachUnopened({ db }: Stores, keyring: Keyring): AsyncGenerator<SealedSecret[]> {
   for (let after = ''; ; ) {
     // Nothing sealed begins so: all of them are read, those of a key under the first entry's name included.
     const secrets = await readSecretsSealedOtherwise(db, ANY_FORM, after, AT_ONCE);

@@ -1,6 +1,6 @@
 import { log, logFailure } from '../../log.ts';
 import { addFlushes, readAddedFlushes, type UsageFlush } from '../../storage/usage.ts';
-import type { Services } from '../services.ts';
+import type { Usage } from '../services.ts';
 import { describeFlush } from './describe-flush.ts';
 import { parseFlush } from './parse-flush.ts';
 
@@ -19,7 +19,7 @@ export interface Delivered {
  * @throws when it could not be added: the queue delivers the batch again
  */
 export async function addDelivered(
-  services: Pick<Services, 'usage' | 'now'>,
+  services: Pick<Usage, 'usage' | 'now'>,
   messages: readonly Delivered[],
 ): Promise<void> {
   const flushes: UsageFlush[] = [];
@@ -37,7 +37,7 @@ export async function addDelivered(
 
 /** Adds flushes to the usage database, each once. */
 export async function addUsage(
-  services: Pick<Services, 'usage' | 'now'>,
+  services: Pick<Usage, 'usage' | 'now'>,
   delivered: readonly UsageFlush[],
 ): Promise<void> {
   const byId = new Map(delivered.map((flush) => [flush.id, flush]));

@@ -1,7 +1,7 @@
 import { runBatch } from '../../storage/database.ts';
 import { readExistingKeys } from '../../storage/keys.ts';
 import { forgetLastUses, type KeyRange, pruneSources, readHighestKey, readLongUnused } from '../../storage/usage.ts';
-import type { Services } from '../services.ts';
+import type { Stores, Usage } from '../services.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 /**
@@ -14,7 +14,11 @@ const KEYS_A_RUN = 2_000;
  * Forgets the sources of keys that are too old, and the last use of keys that were deleted. The last use of a key that
  * exists stays for ever: without it the key would look as if it had never been used, and someone revokes on that.
  */
-export async function forgetUnusedKeys({ db, usage, now }: Pick<Services, 'db' | 'usage' | 'now'>): Promise<void> {
+export async function forgetUnusedKeys({
+  db,
+  usage,
+  now,
+}: Pick<Stores & Usage, 'db' | 'usage' | 'now'>): Promise<void> {
   const range = rangeOfHour(await readHighestKey(usage.db), now());
   const unused = await readLongUnused(usage.db, range, now());
   const existing = await readExistingKeys(db, unused);

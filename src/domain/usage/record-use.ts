@@ -1,6 +1,6 @@
 import { logFailure } from '../../log.ts';
 import type { UseCount } from '../../storage/usage.ts';
-import type { Services } from '../services.ts';
+import type { Usage } from '../services.ts';
 import type { Verdict } from '../verification/verify-key.ts';
 import { withinBudget } from '../within-budget.ts';
 import { addUsage } from './add-usage.ts';
@@ -27,14 +27,15 @@ const LEAST_BUDGET_MS = 1_500;
 const LOST_AFTER = 2;
 
 /** Counts a call, and sees to it that what was counted is sent in time. */
-export function recordUse(services: Services, use: Use): void {
+export function recordUse(services: Usage, use: Use): void {
   const { settings, counting } = services;
   if (!settings.countsUsage) return;
   const now = services.now();
   counting.counter.count(use, now);
   if (counting.counter.size >= MOST_COUNTS) {
     services.defer(flushUses(services));
-  } else if (now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
+  } else if (now < counting.plannedAt || now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
+    // A clock that was set back says nothing of when the flush was planned.
     // Once for all calls of an interval: the event of its first call sends what they leave, after its answer.
     counting.plannedAt = now;
     services.defer(flushLater(services));
@@ -42,12 +43,12 @@ export function recordUse(services: Services, use: Use): void {
 }
 
 /** Counts a call by the verdict about it. */
-export function recordVerdict(services: Services, verdict: Verdict, clientIp: string | null): void {
+export function recordVerdict(services: Usage, verdict: Verdict, clientIp: string | null): void {
   const code = verdict.allowed ? 'VALID' : verdict.code;
   recordUse(services, { keyId: verdict.key?.id ?? null, code, clientIp });
 }
 
-async function flushLater(services: Services): Promise<void> {
+async function flushLater(services: Usage): Promise<void> {
   const wait = Math.min(services.settings.usageFlushMs, WHOLE_MS - 2 * LEAST_BUDGET_MS);
   await new Promise<void>((resolve) => services.after(wait, resolve));
   await flushUses(services, wait);
@@ -57,14 +58,14 @@ async function flushLater(services: Services): Promise<void> {
  * Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace.
  * @param waited how long the event has waited for this already, in milliseconds
  */
-export async function flushUses(services: Services, waited = 0): Promise<void> {
+export async function flushUses(services: Usage, waited = 0): Promise<void> {
   services.counting.plannedAt = Number.NEGATIVE_INFINITY;
   const budget = (WHOLE_MS - waited) / 2;
   // Side by side: one after the other, a queue that is silent would use up the time of all but the first.
   await Promise.all(inPieces(services.counting.counter.take()).map((counts) => sendOrAdd(services, counts, budget)));
 }
 
-async function sendOrAdd(services: Services, counts: UseCount[], budget: number): Promise<void> {
+async function sendOrAdd(services: Usage, counts: UseCount[], budget: number): Promise<void> {
   const flush = { id: crypto.randomUUID(), counts };
   const sent = await withinBudget(services, budget, services.usage.send(flush));
   if (sent.ok) return;

@@ -3,7 +3,7 @@ import { readLastUses, readUsage } from '../../storage/usage.ts';
 import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Key } from '../keys/key.ts';
-import type { Services } from '../services.ts';
+import type { Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -28,11 +28,7 @@ export interface UsageReport {
 }
 
 /** How, and from where, a key was used in the last days, today included. */
-export async function reportUsage(
-  services: Services,
-  key: Key,
-  days: number,
-): Promise<Outcome<{ report: UsageReport }>> {
+export async function reportUsage(services: Usage, key: Key, days: number): Promise<Outcome<{ report: UsageReport }>> {
   const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
   const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, key.id, sinceDay));
   if (!read.ok) {
@@ -64,7 +60,7 @@ export async function reportUsage(
  * When keys last allowed a call, by their ids (unix milliseconds).
  * @returns null when that cannot be read now, which is no reason not to show a key, and does not mean "never"
  */
-export async function findLastUses(services: Services, keys: readonly Key[]): Promise<Map<number, number> | null> {
+export async function findLastUses(services: Usage, keys: readonly Key[]): Promise<Map<number, number> | null> {
   if (keys.length === 0) return new Map();
   const ids = keys.map(({ id }) => id);
   const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, ids));

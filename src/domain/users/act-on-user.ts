@@ -1,7 +1,7 @@
 import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { findUserById } from './find-user.ts';
 import type { User } from './user.ts';
 
@@ -11,7 +11,7 @@ import type { User } from './user.ts';
  * @param attempt gives null when nothing was done, because what it was judged by is no longer so
  */
 export function actOnUser<Value>(
-  services: Services,
+  services: Acting,
   caller: Caller,
   user: User,
   attempt: (caller: Caller, user: User) => Promise<Outcome<Value> | null>,

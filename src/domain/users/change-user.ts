@@ -9,7 +9,7 @@ import { refuseReach } from '../authority/refuse-reach.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { actOnUser } from './act-on-user.ts';
 import { PERSON_FIELDS, type PersonFields, type User } from './user.ts';
 import { describeLastInOffice, findWrongUserFields } from './user-rules.ts';
@@ -39,7 +39,7 @@ export interface ChangedUser {
  * once: keys hold nothing of the user, they are judged with what it is at each call.
  */
 export function changeUser(
-  services: Services,
+  services: Acting,
   caller: Caller,
   user: User,
   patch: UserPatch,
@@ -49,7 +49,7 @@ export function changeUser(
 
 /** @returns null when the caller or the user was changed between the judgement and the write */
 async function tryChange(
-  services: Services,
+  services: Acting,
   caller: Caller,
   user: User,
   patch: UserPatch,

@@ -6,7 +6,7 @@ import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { newUserId, PERSON_FIELDS, type PersonFields } from './user.ts';
 import { findWrongUserFields } from './user-rules.ts';
 
@@ -17,7 +17,7 @@ export interface UserRequest extends PersonFields {
 
 /** Adds a person to an organisation. */
 export function createUser(
-  services: Services,
+  services: Acting,
   caller: Caller,
   request: UserRequest,
 ): Promise<Outcome<{ userId: string }>> {
@@ -26,7 +26,7 @@ export function createUser(
 
 /** @returns null when the caller was changed, or the email taken, between the judgement and the write */
 async function tryCreate(
-  services: Services,
+  services: Acting,
   caller: Caller,
   request: UserRequest,
 ): Promise<Outcome<{ userId: string }> | null> {

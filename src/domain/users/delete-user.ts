@@ -5,7 +5,7 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import { findUserShortfall } from '../authority/reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
-import type { Services } from '../services.ts';
+import type { Acting } from '../services.ts';
 import { actOnUser } from './act-on-user.ts';
 import { PERSON_FIELDS, type User } from './user.ts';
 import { describeLastInOffice } from './user-rules.ts';
@@ -14,12 +14,12 @@ import { describeLastInOffice } from './user-rules.ts';
  * Deletes a person with all its keys, in one batch and with one row in the change feed, however many keys there are.
  * What the person did stays on record, by id and name.
  */
-export function deleteUser(services: Services, caller: Caller, user: User): Promise<Outcome<{ userId: string }>> {
+export function deleteUser(services: Acting, caller: Caller, user: User): Promise<Outcome<{ userId: string }>> {
   return actOnUser(services, caller, user, (confirmed, present) => tryDelete(services, confirmed, present));
 }
 
 /** @returns null when the user was changed by someone else between the judgement and the write */
-async function tryDelete(services: Services, caller: Caller, user: User): Promise<Outcome<{ userId: string }> | null> {
+async function tryDelete(services: Acting, caller: Caller, user: User): Promise<Outcome<{ userId: string }> | null> {
   if (user.id === caller.user.id) return { refused: 'invalid', fields: { id: 'You cannot delete yourself.' } };
   const shortfall = findUserShortfall(caller.reach, user.role);
   if (shortfall !== null)

@@ -3,16 +3,16 @@ import type { Caller } from '../authority/caller.ts';
 import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import { isUserId, type User } from './user.ts';
 
 /** The caller's own user, a bot included; null when it was deleted since its key was verified. */
-export function findUserOf(services: Services, caller: Caller): Promise<User | null> {
+export function findUserOf(services: Stores, caller: Caller): Promise<User | null> {
   return readUser(services.db, caller.user.id);
 }
 
 /** The person with this id, if the caller works in its organisation. Bots are not seen this way. */
-export async function findUserById(services: Services, caller: Caller, id: string): Promise<User | null> {
+export async function findUserById(services: Stores, caller: Caller, id: string): Promise<User | null> {
   const user = isUserId(id) ? await readUser(services.db, id) : null;
   return user !== null && user.type === 'user' && hasAccessToOrganisation(caller, user.orgId) ? user : null;
 }
@@ -31,7 +31,7 @@ export interface UserListRequest {
 
 /** One page of the people of an organisation, newest first. */
 export async function listUsers(
-  services: Services,
+  services: Stores,
   caller: Caller,
   request: UserListRequest,
 ): Promise<Outcome<{ users: User[]; count: number }>> {

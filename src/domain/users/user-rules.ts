@@ -3,7 +3,7 @@ import type { OrganisationRow } from '../../storage/organisations.ts';
 import { readHolderOfEmail } from '../../storage/users.ts';
 import type { Caller } from '../authority/caller.ts';
 import { mayGiveRole, type Role } from '../permissions/roles.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from '../services.ts';
 import { hasInvisible, lettersOf } from '../text-rules.ts';
 import type { PersonFields, User } from './user.ts';
 
@@ -42,7 +42,7 @@ export function describeLastInOffice(role: Role): string {
  * disabling that user.
  */
 export async function findWrongUserFields(
-  services: Services,
+  services: Stores,
   caller: Caller,
   organisation: OrganisationRow,
   wanted: PersonFields,

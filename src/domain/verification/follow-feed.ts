@@ -1,5 +1,5 @@
 import { logFailure } from '../../log.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
 import { forgetRecords } from './isolate.ts';
 import { readClock } from './read-clock.ts';
@@ -24,7 +24,7 @@ const PAUSE_MS = 2_000;
  * @returns how old (milliseconds) what was heard may be for this call: the bound; the grace, where D1 is out of reach;
  * null, where D1 has not answered in time and is not known to be out of reach, so that nothing can be said
  */
-export async function keepUp(services: Services): Promise<number | null> {
+export async function keepUp(services: Verification): Promise<number | null> {
   const { heard, polls, settings } = services;
   const now = readClock(services);
   if (heard.isRecent(now, settings.maxStalenessMs)) {
@@ -46,12 +46,12 @@ export async function keepUp(services: Services): Promise<number | null> {
 }
 
 /** Asks the feed in the background, when it has not been asked for a while. */
-export function pollIfDue(services: Services, now: number): void {
+export function pollIfDue(services: Verification, now: number): void {
   if (now - services.polls.startedAt >= services.settings.pollIntervalMs) services.defer(poll(services));
 }
 
 /** @returns whether the feed answered before that counted as silence; what it answers after it is heard all the same */
-async function poll(services: Services): Promise<boolean> {
+async function poll(services: Verification): Promise<boolean> {
   const { heard, memory, polls, source } = services;
   const question = heard.ask(readClock(services));
   const { answers } = polls;

@@ -1,6 +1,6 @@
 import { logFailure } from '../../log.ts';
 import type { VerificationRecord } from '../../storage/verification-record.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
 import { D1_BUDGET_MS, keepUp, pollIfDue } from './follow-feed.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
@@ -29,7 +29,7 @@ export type LookUp =
  * What memory has of a secret, if it may be used at `now`; null otherwise. This is what nearly every call comes to, so
  * it waits for nothing.
  */
-export function recallRecord(services: Services, hash: string, now: number): KeyRecord | null {
+export function recallRecord(services: Verification, hash: string, now: number): KeyRecord | null {
   const held = services.memory.records.get(hash);
   if (held === undefined || !services.heard.isUsable(held, now, services.settings.maxStalenessMs)) return null;
   pollIfDue(services, now);
@@ -42,7 +42,7 @@ export function recallRecord(services: Services, hash: string, now: number): Key
  * @param hash its SHA-256, in hex
  * @param payer tells who pays if there is no such key
  */
-export async function lookUpRecord(services: Services, hash: string, payer: () => MissPayer): Promise<LookUp> {
+export async function lookUpRecord(services: Verification, hash: string, payer: () => MissPayer): Promise<LookUp> {
   const { memory, settings } = services;
   if (isKnownAbsent(services, hash)) return { outcome: 'absent' };
   // What is in memory has been found once, so a stranger did not make it up.
@@ -62,13 +62,13 @@ export async function lookUpRecord(services: Services, hash: string, payer: () =
 
 /** One look-up, that was let through the gate. */
 interface Look {
-  services: Services;
+  services: Verification;
   hash: string;
   /** To be called when a key is found after the look-up was given up. */
   foundKey: () => void;
 }
 
-function isKnownAbsent(services: Services, hash: string): boolean {
+function isKnownAbsent(services: Verification, hash: string): boolean {
   const { heard, memory, settings } = services;
   const asOf = memory.absences.get(hash);
   return asOf !== undefined && heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
@@ -137,7 +137,7 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
  */
 async function readFromD1(
   { services, hash, foundKey }: Look,
-  from: Parameters<Services['source']['readRecord']>[1],
+  from: Parameters<Verification['source']['readRecord']>[1],
 ): Promise<Budgeted<VerificationRecord | null>> {
   const work = services.source.readRecord(hash, from);
   const stored = await withinBudget(services, D1_BUDGET_MS, work);
@@ -153,7 +153,7 @@ async function readFromD1(
   return stored;
 }
 
-function keepLate(services: Services, hash: string, late: VerificationRecord): void {
+function keepLate(services: Verification, hash: string, late: VerificationRecord): void {
   const record = compile(late, readClock(services));
   const held = services.memory.records.get(hash);
   if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
@@ -174,7 +174,7 @@ async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
 }
 
 /** Asks the primary, without cache and without grace: also where a verdict's effects outlive it. */
-export async function lookUpInPrimary(services: Services, hash: string): Promise<LookUp> {
+export async function lookUpInPrimary(services: Verification, hash: string): Promise<LookUp> {
   const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);
@@ -196,13 +196,13 @@ function compile(stored: VerificationRecord, cachedAt?: number): KeyRecord | nul
 }
 
 function compileCached(
-  services: Services,
-  { record, writtenAt }: NonNullable<Awaited<ReturnType<Services['cache']['read']>>>,
+  services: Verification,
+  { record, writtenAt }: NonNullable<Awaited<ReturnType<Verification['cache']['read']>>>,
 ): KeyRecord | null {
   return compile(record, cachedSince(writtenAt, readClock(services)));
 }
 
-function remember(services: Services, hash: string, record: KeyRecord): LookUp {
+function remember(services: Verification, hash: string, record: KeyRecord): LookUp {
   services.memory.records.set(hash, record);
   services.memory.absences.delete(hash);
   return { outcome: 'found', record };

@@ -1,5 +1,5 @@
 import { networkOfClient, siteOfClient } from '../addresses/client-network.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { readClock } from './read-clock.ts';
 import { RecentlyUsed } from './recently-used.ts';
 
@@ -145,7 +145,7 @@ export interface Admission {
 export const FREE_ADMISSION: Admission = { foundKey: () => {}, foundNone: () => {} };
 
 /** Asks for one look-up beyond memory. @returns null when the payer is over its budget: then nothing may be read */
-export async function admitLookUp(services: Services, payer: MissPayer): Promise<Admission | null> {
+export async function admitLookUp(services: Verification, payer: MissPayer): Promise<Admission | null> {
   const { misses } = services;
   const now = readClock(services);
   const own = misses.account('payer', payer.name);
@@ -167,13 +167,13 @@ export async function admitLookUp(services: Services, payer: MissPayer): Promise
 }
 
 class Admitted implements Admission {
-  readonly #services: Services;
+  readonly #services: Verification;
   readonly #accounts: readonly Account[];
   readonly #begunAt: number;
   readonly #charged = new Set<Account>();
   #state: 'under way' | 'none' | 'key' = 'under way';
 
-  constructor(services: Services, accounts: readonly Account[], begunAt: number) {
+  constructor(services: Verification, accounts: readonly Account[], begunAt: number) {
     this.#services = services;
     this.#accounts = accounts;
     this.#begunAt = begunAt;

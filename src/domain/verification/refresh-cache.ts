@@ -1,5 +1,5 @@
 import { KEEP_SECONDS } from '../../storage/record-cache.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { type KeyRecord, storedRecord } from './key-record.ts';
 import { readClock } from './read-clock.ts';
 
@@ -20,13 +20,13 @@ export function cachedSince(writtenAt: number | null, now: number): number {
  * Writes a record into KV again when what is known there of it is old. An isolate asks once in half an hour for each
  * key, and writes only what no other isolate has written meanwhile.
  */
-export function refreshIfDue(services: Services, hash: string, held: KeyRecord, now: number): void {
+export function refreshIfDue(services: Verification, hash: string, held: KeyRecord, now: number): void {
   if (now - held.cachedAt < services.memory.refreshAfterMs) return;
   held.cachedAt = now;
   services.defer(refresh(services, hash, held));
 }
 
-async function refresh(services: Services, hash: string, held: KeyRecord): Promise<void> {
+async function refresh(services: Verification, hash: string, held: KeyRecord): Promise<void> {
   const { cache, heard, memory, settings } = services;
   const cached = await cache.read(hash);
   const now = readClock(services);

@@ -1,6 +1,6 @@
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToOrganisation } from '../authority/key-access.ts';
-import type { Services } from '../services.ts';
+import type { Usage, Verification } from '../services.ts';
 import { recordVerdict } from '../usage/record-use.ts';
 import type { Call } from './decide-access.ts';
 import { payerOfAddress } from './miss-budget.ts';
@@ -11,7 +11,7 @@ import { concealForeign, type Verdict, verifyKey } from './verify-key.ts';
  * as if it did not exist, in whatever state it is.
  */
 export async function verifyForBackend(
-  services: Services,
+  services: Verification & Usage,
   caller: Caller,
   apiKey: string,
   call: Call,

@@ -1,6 +1,6 @@
 import type { DenialCode } from '../../wire/denial.ts';
 import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
-import type { Services } from '../services.ts';
+import type { Verification } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
@@ -18,7 +18,7 @@ export type Verdict =
  * @param payer tells who pays for the look-up when the key is in no cache (see miss-budget.ts)
  */
 export function verifyKey(
-  services: Services,
+  services: Verification,
   apiKey: string | null,
   call: Call,
   payer: () => MissPayer,
@@ -32,7 +32,7 @@ export function verifyKey(
 
 /** The same for a key that is known by its hash only. */
 export function verifyHash(
-  services: Services,
+  services: Verification,
   hash: string,
   call: Call,
   payer: () => MissPayer,
@@ -42,18 +42,23 @@ export function verifyHash(
   return held !== null ? decide(hash, held, call, now) : lookUpAndDecide(services, hash, call, payer);
 }
 
-async function lookUpAndDecide(services: Services, hash: string, call: Call, payer: () => MissPayer): Promise<Verdict> {
+async function lookUpAndDecide(
+  services: Verification,
+  hash: string,
+  call: Call,
+  payer: () => MissPayer,
+): Promise<Verdict> {
   const found = await lookUpRecord(services, hash, payer);
   // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
   return decideFound(services, hash, found, call);
 }
 
 /** Decides once more about a key that was verified, by what D1's primary has of it at this moment. */
-export async function confirmHash(services: Services, hash: string, call: Call): Promise<Verdict> {
+export async function confirmHash(services: Verification, hash: string, call: Call): Promise<Verdict> {
   return decideFound(services, hash, await lookUpInPrimary(services, hash), call);
 }
 
-function decideFound(services: Services, hash: string, found: LookUp, call: Call): Verdict {
+function decideFound(services: Verification, hash: string, found: LookUp, call: Call): Verdict {
   switch (found.outcome) {
     case 'over_budget':
       return { allowed: false, code: 'RATE_LIMITED', key: null };
