@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectRateLimited, expectUnauthenticated } from '../support/expect-error.ts';
+import { expectRateLimited, expectUnauthenticated, expectUnavailable } from '../support/expect-error.ts';
 import { type Location, openLocation } from '../support/location.ts';
 
 /*
@@ -246,6 +246,17 @@ describe('where strangers have spent the total of the location', () => {
     expectRateLimited(result);
     expect([asked.kvReads, asked.d1]).toEqual([[], []]);
     expect((await here.current(cold, { ...spent, ip: somewhereIn('192.0.2.') })).status).toBe(200);
+    expect((await here.current(api_key, spent)).body.id).toBe(id);
+  });
+
+  test('so is a member whose key could not be looked up in an outage, when it is over', async () => {
+    const here = openLocation();
+    const { id, api_key } = await createKey(keys.ORG_ADMIN);
+    await forgetAllInKv();
+    expect((await here.current(keys.ORG_ADMIN)).status).toBe(200);
+    here.d1 = 'rejects';
+    for (let times = 0; times < 5; times++) expectUnavailable(await here.current(api_key));
+    here.d1 = 'answers';
     expect((await here.current(api_key, spent)).body.id).toBe(id);
   });
 });

@@ -56,7 +56,8 @@ export async function lookUpRecord(services: Verification, hash: string, payer: 
     return found;
   } finally {
     if (found?.outcome === 'found') admission.foundKey();
-    else admission.foundNone();
+    else if (found?.outcome === 'absent') admission.foundNone();
+    else admission.foundNothingOut();
   }
 }
 

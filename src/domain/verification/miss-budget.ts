@@ -94,6 +94,9 @@ class Account {
   spend(now: number): void {
     this.#tidy(now);
     this.#spent += 1;
+  }
+
+  suspect(now: number): void {
     this.#lastAbsenceAt = now;
   }
 
@@ -137,12 +140,17 @@ export class MissLedger {
 export interface Admission {
   /** A key was found, also after it was first said that none was. */
   foundKey(): void;
-  /** No key was found, or nothing could be read. */
+  /** There is no such key. */
   foundNone(): void;
+  /**
+   * Nothing could be read. This isolate counts it, so that an outage does not lift the budget; but it is no absence, so
+   * that members whose keys are cold are not taken for strangers after it.
+   */
+  foundNothingOut(): void;
 }
 
 /** For a key that is known to exist, from which no stranger has anything. */
-export const FREE_ADMISSION: Admission = { foundKey: () => {}, foundNone: () => {} };
+export const FREE_ADMISSION: Admission = { foundKey: () => {}, foundNone: () => {}, foundNothingOut: () => {} };
 
 /** Asks for one look-up beyond memory. @returns null when the payer is over its budget: then nothing may be read */
 export async function admitLookUp(services: Verification, payer: MissPayer): Promise<Admission | null> {
@@ -204,14 +212,24 @@ class Admitted implements Admission {
 
   foundNone(): void {
     if (this.#state !== 'under way') return;
-    this.#state = 'none';
+    this.#spend();
     const now = readClock(this.#services);
-    for (const account of this.#accounts) account.end(this.#begunAt);
     for (const account of [...this.#accounts, this.#services.misses.location]) {
-      account.spend(now);
+      account.suspect(now);
       // What the limit says to it does not matter: a payer with an absence is asked before its next look-up.
       if (!this.#charged.has(account)) this.#services.defer(this.charge(account));
     }
+  }
+
+  foundNothingOut(): void {
+    if (this.#state === 'under way') this.#spend();
+  }
+
+  #spend(): void {
+    this.#state = 'none';
+    const now = readClock(this.#services);
+    for (const account of this.#accounts) account.end(this.#begunAt);
+    for (const account of [...this.#accounts, this.#services.misses.location]) account.spend(now);
   }
 
   #giveBack(): void {
