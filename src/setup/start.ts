@@ -54,6 +54,8 @@ const dev = startWrangler([
   'dev',
   ...(optionValue(args, '--persist-to') === undefined ? ['--persist-to', state.folder] : []),
   ...(optionValue(args, '--port') === undefined ? ['--port', port] : []),
+  // wrangler looks for a free port and takes it later: two starts at one moment would take the same one.
+  ...(optionValue(args, '--inspector-port') === undefined ? ['--inspector-port', '0'] : []),
   ...(existsSync(state.secretsFile) ? ['--env-file', state.secretsFile] : []),
   ...args,
 ]);
