@@ -14,7 +14,7 @@ import { type Location, openLocation } from '../support/location.ts';
 const BUDGET = 100;
 const BUDGET_OF_SITE = 300;
 /** Of one address, in each isolate, before the first of them has found no key. */
-const UNCHECKED = 30;
+const UNCHECKED = 100;
 const MANY = 20_000;
 const AT_ONCE = 100;
 

@@ -22,7 +22,12 @@ const MOST_OF = { payer: 100, site: 300, location: 3_000 } as const;
  * Look-ups that a payer without a known absence has under way before its budget is asked first. Many members behind one
  * address may come at once, each with a cold key, and what the limit has counted of them it does not give back.
  */
-const MOST_UNCHECKED = 30;
+const MOST_UNCHECKED = 100;
+/**
+ * Look-ups that a payer without an absence may have under way in one isolate. A cold isolate gets all calls of a busy
+ * client at once, and each of them looks its key up until the first is answered: those must not be refused.
+ */
+const MOST_AT_ONCE = 300;
 /** For so long after an absence a payer counts as one who tries keys, and is held to the total of the location. */
 const SUSPECT_MS = 10 * MINUTE_MS;
 /** A look-up that was never answered, because its request ended, counts for so long as under way; then as an absence. */
@@ -76,9 +81,10 @@ class Account {
     return this.#underWay.length > MOST_UNCHECKED;
   }
 
-  /** What is under way counts as spent, until it is answered. */
+  /** What is under way counts as spent, until it is answered; of a payer without an absence it has a bound of its own. */
   hasRoom(now: number): boolean {
     this.#tidy(now);
+    if (this.#spent === 0 && !this.isSuspect(now)) return this.#underWay.length < MOST_AT_ONCE;
     return this.#spent + this.#underWay.length < MOST_OF[this.kind];
   }
 
