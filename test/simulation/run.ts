@@ -5,7 +5,8 @@ import { type Options, type Report, simulate } from './world.ts';
 
 /*
  * `npm run simulate -- --steps 1000000 --seed 7`: the simulation, as long as you like, under each of the conditions.
- * With --breaks, each rule broken instead, and how many violations that makes.
+ * With --breaks, each rule broken instead, and how many violations that makes. With --only TEXT, the conditions whose name
+ * holds that text.
  */
 
 const { values } = parseArgs({
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '20000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     breaks: { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 });
 const seed = Number(values.seed);
@@ -23,6 +25,7 @@ let violated = false;
 console.log(`seed ${seed}`);
 for (const [rule, breakRule] of rules) {
   for (const [name, condition] of Object.entries(CONDITIONS)) {
+    if (values.only !== undefined && !name.includes(values.only)) continue;
     const report = await run({ seed, steps, ...condition, ...(breakRule === undefined ? {} : { breakRule }) }, name);
     violated ||= report.violations.length > 0;
     print(rule === '' ? name : `${rule}, ${name}`, report);

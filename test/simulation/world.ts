@@ -240,10 +240,14 @@ class World {
     prune();
   }
 
-  /** An isolate in use sees its clock change at once. One that is idle could not tell, so that is not asked of it. */
+  /**
+   * An isolate in use reads its clock just before it changes and just after. One that is idle meanwhile could not tell, so
+   * that is not asked of it.
+   */
   #planClockSteps(): void {
     const step = () => {
       const site = this.#random.pick(this.#sites);
+      readClock(this.#servicesAt(site));
       if (site.clockError < -HOUR || this.#random.chance(0.3)) site.clockError += this.#random.between(0, 2 * HOUR);
       else
         site.clockError -= this.#random.chance(0.5)
