@@ -1,7 +1,7 @@
+import { createApp } from './app.ts';
 import { compose } from './compose.ts';
 import { forgetOldRows } from './domain/forget-old-rows.ts';
 import { addDelivered, logDeadLetters } from './domain/usage/add-usage.ts';
-import { createApp } from './http/app.ts';
 
 export { ApiKeys } from './rpc/api-keys.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
-import { createApp } from '../../src/http/app.ts';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { holdBody } from '../support/held-body.ts';

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { HttpEnv } from '../../src/http/context.ts';
-import { securityHeaders } from '../../src/http/middleware/security-headers.ts';
+import { securityHeaders } from '../../src/http/middleware/answer-headers.ts';
 import worker from '../../src/worker.ts';
 import { type Answer, type CallOptions, call } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';

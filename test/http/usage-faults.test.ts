@@ -1,13 +1,13 @@
 import { createExecutionContext, createMessageBatch, getQueueResult, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
+import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { flushUses, recordUse } from '../../src/domain/usage/record-use.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
 import { verifyKey } from '../../src/domain/verification/verify-key.ts';
-import { createApp } from '../../src/http/app.ts';
 import type { UsageFlush } from '../../src/storage/usage.ts';
 import worker from '../../src/worker.ts';
 import { call, createKey, readKey } from '../support/client.ts';

@@ -6,11 +6,11 @@ import {
 } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { flushUses } from '../../src/domain/usage/record-use.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
-import { createApp } from '../../src/http/app.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { UsageFlush, UseCount } from '../../src/storage/usage.ts';
 import worker from '../../src/worker.ts';

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
+import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import type { Role } from '../../src/domain/permissions/roles.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { createApp } from '../../src/http/app.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { createOrganisation, createUser, newUser } from '../support/people.ts';

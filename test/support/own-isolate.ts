@@ -1,8 +1,8 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
-import { createApp } from '../../src/http/app.ts';
 import { type Answer, LIFTED } from './client.ts';
 
 /** An isolate of the Worker beside the usual one: with a memory of its own, and a clock that the test sets. */

@@ -1,11 +1,23 @@
 import { createMiddleware } from 'hono/factory';
 import { callerOf } from '../../domain/authority/caller.ts';
+import type { Services } from '../../domain/services.ts';
 import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
 import { verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
-import type { CallEnv } from '../context.ts';
+import type { CallEnv, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
+
+/** Makes what one event works with, from its bindings and its context. */
+export type Compose = (env: Env, context: Pick<ExecutionContext, 'waitUntil'>) => Services;
+
+/** Puts what the domain works with into the context. */
+export function provideServices(compose: Compose) {
+  return createMiddleware<HttpEnv>(async (c, next) => {
+    c.set('services', compose(c.env, c.executionCtx));
+    await next();
+  });
+}
 
 /**
  * Resolves who calls: verifies the key of the request, from the address that Cloudflare saw, and puts the caller into

@@ -11,7 +11,7 @@ import { seeKey } from '../../domain/keys/see-key.ts';
 import { reportUsage } from '../../domain/usage/report-usage.ts';
 import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleKey, type KeyPut } from '../middleware/accessible-key.ts';
+import { accessibleKey, type KeyPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitTakingAway } from '../middleware/limit-rate.ts';

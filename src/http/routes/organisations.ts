@@ -3,9 +3,9 @@ import { createOrganisation } from '../../domain/organisations/create-organisati
 import { findOrganisationById, listOrganisations } from '../../domain/organisations/find-organisation.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
+import { readId } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
-import { readId } from '../middleware/path-id.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { organisationObject } from '../objects/organisation-object.ts';

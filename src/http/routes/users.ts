@@ -5,7 +5,7 @@ import { deleteUser } from '../../domain/users/delete-user.ts';
 import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleUser } from '../middleware/accessible-user.ts';
+import { accessibleUser } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';

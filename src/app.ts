@@ -1,0 +1,31 @@
+import { type Context, Hono } from 'hono';
+import { createApi } from './http/app.ts';
+import type { HttpEnv } from './http/context.ts';
+import { fail } from './http/errors.ts';
+import { accessLog } from './http/middleware/access-log.ts';
+import { requestId, securityHeaders } from './http/middleware/answer-headers.ts';
+import type { Compose } from './http/middleware/authenticate.ts';
+import { logFailure } from './log.ts';
+import { isStorageError } from './storage/storage-error.ts';
+
+/** The whole site. `compose` makes what one request works with. */
+export function createApp(compose: Compose) {
+  const app = new Hono<HttpEnv>();
+
+  // Every answer has these, whatever becomes of the request.
+  app.use(requestId);
+  app.use(securityHeaders);
+  app.use(accessLog());
+
+  app.route('/v2', createApi(compose));
+
+  app.notFound((c) => fail(c, { refused: 'not_found' }));
+  app.onError(answerSurprise);
+  return app;
+}
+
+/** Answers what no handler expected, and logs it. */
+function answerSurprise(error: Error, c: Context<HttpEnv>): Response {
+  logFailure('request failed', error, { request_id: c.get('requestId') });
+  return fail(c, { refused: isStorageError(error) ? 'storage_failed' : 'internal' });
+}

@@ -1,0 +1,44 @@
+import { findKeyById } from '../../domain/keys/find-key.ts';
+import type { Key } from '../../domain/keys/key.ts';
+import { findUserById } from '../../domain/users/find-user.ts';
+import type { User } from '../../domain/users/user.ts';
+import type { Puts } from '../context.ts';
+import { fail } from '../errors.ts';
+
+/*
+ * What the path names is found before the body is looked at: by the contract a 404 comes before a 400.
+ */
+
+/** The id of a key or an organisation in a path; null for what cannot be one, and so names nothing that exists. */
+export function readId(text: string | undefined): number | null {
+  if (text === undefined || !/^[1-9][0-9]*$/.test(text)) return null;
+  const id = Number(text);
+  return Number.isSafeInteger(id) ? id : null;
+}
+
+export interface KeyPut {
+  /** The key that the path names, once the caller is known to have access to it. */
+  key: Key;
+}
+
+/** Finds the key that the path names. What is no id names nothing, so it is not found. */
+export const accessibleKey: Puts<KeyPut> = async (c, next) => {
+  const id = readId(c.req.param('id'));
+  const key = id === null ? null : await findKeyById(c.get('services'), c.get('caller'), id);
+  if (key === null) return fail(c, { refused: 'not_found' });
+  c.set('key', key);
+  await next();
+};
+
+interface UserPut {
+  /** The person that the path names, once the caller is known to have access to it. */
+  user: User;
+}
+
+/** Finds the person that the path names. */
+export const accessibleUser: Puts<UserPut> = async (c, next) => {
+  const user = await findUserById(c.get('services'), c.get('caller'), c.req.param('id') ?? '');
+  if (user === null) return fail(c, { refused: 'not_found' });
+  c.set('user', user);
+  await next();
+};
