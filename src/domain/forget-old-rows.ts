@@ -1,7 +1,6 @@
 import { logFailure } from '../log.ts';
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
-import { countTouched, type Database, type Statement, type UsageDatabase } from '../storage/database.ts';
 import { rollUpUsage } from '../storage/usage.ts';
 import type { Services } from './services.ts';
 import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
@@ -26,9 +25,9 @@ const MOST_SLICES = 40;
 export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'now' | 'settings'>): Promise<void> {
   const { db, usage, now, settings } = services;
   const jobs: [name: string, job: () => Promise<void>][] = [
-    ['the change feed', () => inSlices(db, () => [pruneFeed(db, now() - FEED_KEEP_MS, SLICE_ROWS)])],
-    ['the audit log', () => inSlices(db, () => [pruneAuditLog(db, now() - settings.auditKeepMs, SLICE_ROWS)])],
-    ['usage', () => inSlices(usage.db, () => rollUpUsage(usage.db, now(), SLICE_ROWS))],
+    ['the change feed', () => inSlices(() => pruneFeed(db, now() - FEED_KEEP_MS, SLICE_ROWS))],
+    ['the audit log', () => inSlices(() => pruneAuditLog(db, now() - settings.auditKeepMs, SLICE_ROWS))],
+    ['usage', () => inSlices(() => rollUpUsage(usage.db, now(), SLICE_ROWS))],
     ['keys that are not used', () => forgetUnusedKeys(services)],
   ];
   for (const [name, job] of jobs) {
@@ -36,10 +35,9 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
   }
 }
 
-/** Does it again for as long as some statement touches as many rows as it may. */
-async function inSlices(db: Database | UsageDatabase, statements: () => [Statement, ...Statement[]]): Promise<void> {
+/** Forgets a slice after the other, until one is not full. `forget` gives how many rows it touched. */
+async function inSlices(forget: () => Promise<number>): Promise<void> {
   for (let slices = 0; slices < MOST_SLICES; slices++) {
-    const touched = await countTouched(db, statements());
-    if (Math.max(...touched) < SLICE_ROWS) return;
+    if ((await forget()) < SLICE_ROWS) return;
   }
 }

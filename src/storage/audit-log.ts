@@ -1,6 +1,6 @@
-import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, inArray, lt, min, type SQL, sql } from 'drizzle-orm';
 import type { AuditAction } from '../wire/audit-actions.ts';
-import { type Database, type Statement, statement } from './database.ts';
+import { countTouched, type Database } from './database.ts';
 import { apiKeys, auditEvents } from './schema.ts';
 
 /*
@@ -98,13 +98,14 @@ function conditionsOf(db: Database, filter: AuditFilter): { indexed: SQL | undef
  * Forgets events from before a moment (unix milliseconds), the oldest first and of at most `most` numbers: a backlog of
  * millions in one statement would pass the time that D1 gives it. Events are in the order in which they happened, so
  * this reads what it deletes and one row more.
+ * @returns how many it forgot
  */
-export function pruneAuditLog(db: Database, before: number, most: number): Statement {
-  const end = sql`(SELECT min(id) FROM audit_events) + ${most}`;
-  return statement(
-    db,
-    sql`
-    DELETE FROM audit_events
-    WHERE id < coalesce((SELECT min(id) FROM audit_events WHERE at >= ${before} AND id < ${end}), ${end})`,
-  );
+export async function pruneAuditLog(db: Database, before: number, most: number): Promise<number> {
+  const { id, at } = auditEvents;
+  const end = sql`(${db.select({ id: min(id) }).from(auditEvents)}) + ${most}`;
+  const firstKept = db
+    .select({ id: min(id) })
+    .from(auditEvents)
+    .where(and(gte(at, before), lt(id, end)));
+  return countTouched(db, [db.delete(auditEvents).where(lt(id, sql`coalesce((${firstKept}), ${end})`))]);
 }

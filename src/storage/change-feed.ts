@@ -1,5 +1,5 @@
-import { desc, gt, sql } from 'drizzle-orm';
-import { type Database, type Statement, statement } from './database.ts';
+import { and, desc, gt, gte, lt, min, sql } from 'drizzle-orm';
+import { countTouched, type Database } from './database.ts';
 import { feedState, keyChanges } from './schema.ts';
 
 /*
@@ -58,13 +58,14 @@ export async function readFeed(db: Database, after: number, limit: number): Prom
  * Forgets changes older than a moment (unix milliseconds), the oldest first and of at most `most` numbers. Always a
  * prefix: clocks of different locations differ a little, and a hole in the middle would be a change that no one can
  * hear of.
+ * @returns how many it forgot
  */
-export function pruneFeed(db: Database, before: number, most: number): Statement {
-  const end = sql`(SELECT min(seq) FROM key_changes) + ${most}`;
-  return statement(
-    db,
-    sql`
-    DELETE FROM key_changes
-    WHERE seq < coalesce((SELECT min(seq) FROM key_changes WHERE at >= ${before} AND seq < ${end}), ${end})`,
-  );
+export async function pruneFeed(db: Database, before: number, most: number): Promise<number> {
+  const { seq, at } = keyChanges;
+  const end = sql`(${db.select({ seq: min(seq) }).from(keyChanges)}) + ${most}`;
+  const firstKept = db
+    .select({ seq: min(seq) })
+    .from(keyChanges)
+    .where(and(gte(at, before), lt(seq, end)));
+  return countTouched(db, [db.delete(keyChanges).where(lt(seq, sql`coalesce((${firstKept}), ${end})`))]);
 }

@@ -3,9 +3,9 @@ import { addBotIfMissing, botOf } from './change-users.ts';
 import { type ChangeEvent, commitKeyChange, nameOfActor, nameOfUser, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
 import { foldText } from './fold-text.ts';
-import { insertFrom } from './insert-from.ts';
 import type { KeyRow } from './keys.ts';
 import { apiKeySecrets, apiKeys, users } from './schema.ts';
+import { insertFrom } from './statements.ts';
 
 /*
  * Every change of a key, each whole: what acts judge is committed here in one transaction, or not at all.

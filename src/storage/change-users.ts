@@ -2,9 +2,9 @@ import { and, eq, exists, inArray, isNotNull, ne, notExists, type SQL, sql } fro
 import { type ChangeEvent, commitUserChange, type RevokedKey, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
 import { foldCompatible, foldText } from './fold-text.ts';
-import { insertFrom } from './insert-from.ts';
 import { revokeKeysOfPromoted } from './revoke-keys-of-promoted.ts';
 import { apiKeySecrets, apiKeys, organisations, users } from './schema.ts';
+import { insertFrom } from './statements.ts';
 import { holdsOffice, peer, selectPeers, type UserRow } from './users.ts';
 
 /*

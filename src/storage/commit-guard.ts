@@ -1,8 +1,7 @@
-import { and, exists, gt, lt, ne, or, type SQL, sql } from 'drizzle-orm';
-import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { and, exists, gt, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Statement } from './database.ts';
-import { insertFrom } from './insert-from.ts';
 import { commitGuard, feedState, keyChanges } from './schema.ts';
+import { insertFrom, isOneOf } from './statements.ts';
 
 /*
  * What makes a batch all or nothing. An act is judged in TypeScript, some milliseconds before its batch is committed. In
@@ -54,10 +53,6 @@ export function assertJudgement(db: Database, judgement: Judgement, now: number)
     expiresAt === null ? undefined : sql`max(${now}, CAST(unixepoch('subsec') * 1000 AS INTEGER)) >= ${expiresAt}`,
   );
   return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`${feedState} WHERE ${isOutdated}`);
-}
-
-function isOneOf(column: SQLiteColumn, values: readonly (number | string)[]): SQL {
-  return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 }
 
 /** What the CHECK constraint of the table lets no one insert. */

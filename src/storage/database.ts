@@ -1,9 +1,9 @@
-import type { SQL } from 'drizzle-orm';
 import type { BatchItem } from 'drizzle-orm/batch';
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1';
 import { classifyStorageError } from './storage-error.ts';
 
-type Opened = DrizzleD1Database & { $client: D1Database };
+/** Either database. */
+export type Opened = DrizzleD1Database & { $client: D1Database };
 
 /** The database of organisations, users and keys, with the change feed and the audit log. */
 export type Database = Opened & { readonly holds: 'keys' };
@@ -78,13 +78,6 @@ function withMethods<Target extends object>(target: Target, methods: Record<stri
   });
 }
 
-/** A statement written in SQL, for a batch. */
-export function statement(db: Opened, query: SQL): Statement {
-  const raw = db.run(query);
-  // drizzle binds the parameters of a batch to a prepared statement, and gives one to its builders only.
-  return Object.assign(raw, { stmt: db.$client.prepare(raw.getQuery().sql) });
-}
-
 /** Runs statements in one transaction. @returns what D1 answered for each, in their order */
 export async function runBatch(db: Opened, statements: readonly Statement[]): Promise<unknown[]> {
   const [first, ...others] = statements;
@@ -103,9 +96,9 @@ export async function writeThenRead<Row>(
   return answers.pop() as Row[];
 }
 
-/** Runs statements that write, in one transaction. @returns how many rows each touched */
-export async function countTouched(db: Opened, statements: readonly Statement[]): Promise<number[]> {
-  return (await runBatch(db, statements)).map(rowsTouched);
+/** Runs statements that write, in one transaction. @returns how many rows were touched by the one that touched the most */
+export async function countTouched(db: Opened, statements: readonly Statement[]): Promise<number> {
+  return Math.max(...(await runBatch(db, statements)).map(rowsTouched));
 }
 
 /** How many rows a statement of a batch touched, from what D1 answered for it. */

@@ -2,6 +2,7 @@ import { and, count, desc, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL
 import type { Database } from './database.ts';
 import { foldText } from './fold-text.ts';
 import { apiKeySecrets, apiKeys, users } from './schema.ts';
+import { isOneOf } from './statements.ts';
 
 /*
  * Reading keys. They are written by change-keys.ts.
@@ -48,9 +49,7 @@ export async function readKey(db: Database, id: number): Promise<KeyRow | null> 
 
 /** Which of these keys there are. */
 export async function readExistingKeys(db: Database, ids: readonly number[]): Promise<Set<number>> {
-  const rows = await db.all<{ id: number }>(
-    sql`SELECT id FROM api_keys WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
-  );
+  const rows = await db.select({ id: apiKeys.id }).from(apiKeys).where(isOneOf(apiKeys.id, ids));
   return new Set(rows.map(({ id }) => id));
 }
 

@@ -2,8 +2,8 @@ import { and, eq, exists, gt, inArray, isNull, ne, notExists, sql } from 'drizzl
 import { alias } from 'drizzle-orm/sqlite-core';
 import { auditColumns, type ChangeEvent, nameOfActor } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
-import { insertFrom } from './insert-from.ts';
 import { apiKeySecrets, apiKeys, auditEvents, users } from './schema.ts';
+import { insertFrom } from './statements.ts';
 
 const maker = alias(users, 'maker');
 

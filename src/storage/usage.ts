@@ -1,6 +1,8 @@
-import { and, desc, eq, gte, sql } from 'drizzle-orm';
-import { type Statement, statement, type UsageDatabase } from './database.ts';
-import { usageDays, usageHours, usageLast, usageSources } from './usage-schema.ts';
+import { and, desc, eq, gt, gte, inArray, lt, max, type SQL, sql } from 'drizzle-orm';
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
+import { countTouched, type UsageDatabase } from './database.ts';
+import { excluded, insertFrom, isOneOf, ROWID } from './statements.ts';
+import { usageDays, usageFlushes, usageHours, usageLast, usageSources } from './usage-schema.ts';
 
 /*
  * Adding counts to the usage database, and reading them. Lists travel as one parameter of JSON, because a statement of
@@ -33,9 +35,7 @@ const ALLOWED = 'VALID';
 
 /** Which of these flushes have been added already. */
 export async function readAddedFlushes(db: UsageDatabase, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await db.all<{ id: string }>(
-    sql`SELECT id FROM usage_flushes WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
-  );
+  const rows = await db.select({ id: usageFlushes.id }).from(usageFlushes).where(isOneOf(usageFlushes.id, ids));
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -63,37 +63,60 @@ export async function addFlushes(db: UsageDatabase, flushes: readonly UsageFlush
     ),
   );
   await db.batch([
-    statement(db, sql`INSERT INTO usage_flushes (id, at) SELECT value, ${now} FROM json_each(${ids})`),
-    statement(
+    insertFrom(db, usageFlushes, { id: sql`value`, at: now }, eachOf(ids)),
+    insertFrom(
       db,
-      sql`
-      INSERT INTO usage_hours (key_id, hour, code, count)
-      SELECT value ->> '$.keyId', value ->> '$.hour', value ->> '$.code', value ->> '$.count'
-      FROM json_each(${hours}) WHERE true
-      ON CONFLICT DO UPDATE SET count = count + excluded.count`,
-    ),
-    statement(
+      usageHours,
+      { keyId: given('keyId'), hour: given('hour'), code: given('code'), count: given('count') },
+      eachOf(hours),
+    ).onConflictDoUpdate({ target: hourOfKey, set: { count: sum(usageHours.count) } }),
+    insertFrom(db, usageLast, { keyId: given('keyId'), lastUsedAt: given('lastAt') }, eachOf(uses)).onConflictDoUpdate({
+      target: usageLast.keyId,
+      set: { lastUsedAt: later(usageLast.lastUsedAt) },
+    }),
+    insertFrom(
       db,
-      sql`
-      INSERT INTO usage_last (key_id, last_used_at)
-      SELECT value ->> '$.keyId', value ->> '$.lastAt' FROM json_each(${uses}) WHERE true
-      ON CONFLICT DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)`,
-    ),
-    statement(
-      db,
-      sql`
-      INSERT INTO usage_sources (key_id, refused, network, first_seen, last_seen, count)
-      SELECT
-        value ->> '$.keyId', value ->> '$.code' <> ${ALLOWED}, value ->> '$.network', value ->> '$.firstAt',
-        value ->> '$.lastAt', value ->> '$.count'
-      FROM json_each(${sources}) WHERE true
-      ON CONFLICT DO UPDATE SET
-        first_seen = min(first_seen, excluded.first_seen),
-        last_seen = max(last_seen, excluded.last_seen),
-        count = count + excluded.count`,
-    ),
+      usageSources,
+      {
+        keyId: given('keyId'),
+        refused: sql`${given('code')} <> ${ALLOWED}`,
+        network: given('network'),
+        firstSeen: given('firstAt'),
+        lastSeen: given('lastAt'),
+        count: given('count'),
+      },
+      eachOf(sources),
+    ).onConflictDoUpdate({
+      target: sourceOfKey,
+      set: {
+        firstSeen: sql`min(${usageSources.firstSeen}, ${excluded(usageSources.firstSeen)})`,
+        lastSeen: later(usageSources.lastSeen),
+        count: sum(usageSources.count),
+      },
+    }),
     dropSurplusSources(db, sources),
   ]);
+}
+
+const hourOfKey = [usageHours.keyId, usageHours.hour, usageHours.code];
+const sourceOfKey = [usageSources.keyId, usageSources.refused, usageSources.network];
+
+/** Each entry of a JSON list, as `value`. */
+function eachOf(list: string): SQL {
+  return sql`json_each(${list}) WHERE true`;
+}
+
+/** A field of such an entry. */
+function given(field: keyof UseCount): SQL {
+  return sql`value ->> ${sql.raw(`'$.${field}'`)}`;
+}
+
+function sum(column: SQLiteColumn): SQL {
+  return sql`${column} + ${excluded(column)}`;
+}
+
+function later(column: SQLiteColumn): SQL {
+  return sql`max(${column}, ${excluded(column)})`;
 }
 
 /**
@@ -110,18 +133,23 @@ function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
 }
 
 /** Of each key that got sources, keeps the ones seen last. */
-function dropSurplusSources(db: UsageDatabase, sources: string): Statement {
-  return statement(
-    db,
-    sql`
-    DELETE FROM usage_sources WHERE rowid IN (
-      SELECT id FROM (
-        SELECT rowid AS id, refused,
-          row_number() OVER (PARTITION BY key_id, refused ORDER BY last_seen DESC, count DESC) AS place
-        FROM usage_sources
-        WHERE key_id IN (SELECT DISTINCT value ->> '$.keyId' FROM json_each(${sources}))
-      ) WHERE place > CASE refused WHEN 1 THEN ${MOST_SOURCES.refused} ELSE ${MOST_SOURCES.allowed} END)`,
-  );
+function dropSurplusSources(db: UsageDatabase, sources: string) {
+  const { keyId, refused, lastSeen, count } = usageSources;
+  const ranked = db
+    .select({
+      id: sql<number>`${ROWID}`.as('id'),
+      refused,
+      place:
+        sql<number>`row_number() OVER (PARTITION BY ${keyId}, ${refused} ORDER BY ${lastSeen} DESC, ${count} DESC)`.as(
+          'place',
+        ),
+    })
+    .from(usageSources)
+    .where(sql`${keyId} IN (SELECT DISTINCT ${given('keyId')} FROM json_each(${sources}))`)
+    .as('ranked');
+  const most = sql`CASE ${ranked.refused} WHEN 1 THEN ${MOST_SOURCES.refused} ELSE ${MOST_SOURCES.allowed} END`;
+  const surplus = db.select({ id: ranked.id }).from(ranked).where(gt(ranked.place, most));
+  return db.delete(usageSources).where(inArray(ROWID, surplus));
 }
 
 /** Adds up counts that are of the same thing. */
@@ -142,10 +170,7 @@ function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => strin
 
 /** When these keys last allowed a call (unix milliseconds), those that ever did. */
 export async function readLastUses(db: UsageDatabase, keyIds: readonly number[]): Promise<Map<number, number>> {
-  const rows = await db
-    .select()
-    .from(usageLast)
-    .where(sql`${usageLast.keyId} IN (SELECT value FROM json_each(${JSON.stringify(keyIds)}))`);
+  const rows = await db.select().from(usageLast).where(isOneOf(usageLast.keyId, keyIds));
   return new Map(rows.map(({ keyId, lastUsedAt }) => [keyId, lastUsedAt]));
 }
 
@@ -180,41 +205,56 @@ export async function readUsage(db: UsageDatabase, keyId: number, sinceDay: numb
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const HOURS_KEPT_DAYS = 3;
-const DAYS_KEPT = 90;
+/** Today not among them. */
+export const DAYS_KEPT = 90;
 /** Longer than the queue keeps a message: 4 days, and as many again in its dead-letter queue. */
 const FLUSHES_KEPT_DAYS = 10;
 
 /**
  * Puts hours of the days before the last ones together into days, and forgets what is kept no longer: of each, at most
  * `most` rows, the oldest first, so that a backlog of millions passes no limit of D1.
+ * @returns how many rows were touched by the statement that touched the most
  */
-export function rollUpUsage(db: UsageDatabase, now: number, most: number): [Statement, ...Statement[]] {
+export async function rollUpUsage(db: UsageDatabase, now: number, most: number): Promise<number> {
   const today = Math.floor(now / DAY_MS);
+  const { hour } = usageHours;
+  const day = sql`${hour} / 24`;
   // The two statements that use it find the same rows: they are one transaction, and the first writes elsewhere.
-  const oldHours = sql`
-    SELECT rowid FROM usage_hours WHERE hour < ${(today - HOURS_KEPT_DAYS) * 24} ORDER BY hour, rowid LIMIT ${most}`;
-  return [
-    statement(
+  const isOld = inArray(
+    ROWID,
+    db
+      .select({ id: ROWID })
+      .from(usageHours)
+      .where(lt(hour, (today - HOURS_KEPT_DAYS) * 24))
+      .orderBy(hour, ROWID)
+      .limit(most),
+  );
+  const oldDays = db
+    .select({ id: ROWID })
+    .from(usageDays)
+    .where(lt(usageDays.day, today - DAYS_KEPT))
+    .orderBy(usageDays.day)
+    .limit(most);
+  const oldFlushes = db
+    .select({ id: ROWID })
+    .from(usageFlushes)
+    .where(lt(usageFlushes.at, now - FLUSHES_KEPT_DAYS * DAY_MS))
+    .orderBy(usageFlushes.at)
+    .limit(most);
+  return countTouched(db, [
+    insertFrom(
       db,
-      sql`
-      INSERT INTO usage_days (key_id, day, code, count)
-      SELECT key_id, hour / 24, code, sum(count) FROM usage_hours WHERE rowid IN (${oldHours}) GROUP BY 1, 2, 3
-      ON CONFLICT DO UPDATE SET count = count + excluded.count`,
-    ),
-    statement(db, sql`DELETE FROM usage_hours WHERE rowid IN (${oldHours})`),
-    statement(
-      db,
-      sql`
-      DELETE FROM usage_days WHERE rowid IN (
-        SELECT rowid FROM usage_days WHERE day < ${today - DAYS_KEPT} ORDER BY day LIMIT ${most})`,
-    ),
-    statement(
-      db,
-      sql`
-      DELETE FROM usage_flushes WHERE rowid IN (
-        SELECT rowid FROM usage_flushes WHERE at < ${now - FLUSHES_KEPT_DAYS * DAY_MS} ORDER BY at LIMIT ${most})`,
-    ),
-  ];
+      usageDays,
+      { keyId: usageHours.keyId, day, code: usageHours.code, count: sql`sum(${usageHours.count})` },
+      sql`${usageHours} WHERE ${isOld} GROUP BY ${usageHours.keyId}, ${day}, ${usageHours.code}`,
+    ).onConflictDoUpdate({
+      target: [usageDays.keyId, usageDays.day, usageDays.code],
+      set: { count: sum(usageDays.count) },
+    }),
+    db.delete(usageHours).where(isOld),
+    db.delete(usageDays).where(inArray(ROWID, oldDays)),
+    db.delete(usageFlushes).where(inArray(ROWID, oldFlushes)),
+  ]);
 }
 
 /** Keys from the first number to before the last one. */
@@ -225,33 +265,38 @@ export interface KeyRange {
 
 /** The highest number of a key of which anything is known by key; 0: nothing is. */
 export async function readHighestKey(db: UsageDatabase): Promise<number> {
-  const [row] = await db.all<{ highest: number | null }>(
-    sql`SELECT max((SELECT coalesce(max(key_id), 0) FROM usage_last), (SELECT coalesce(max(key_id), 0) FROM usage_sources)) AS highest`,
-  );
-  return row?.highest ?? 0;
-}
-
-/** Forgets the sources of these keys that were not seen for as long as days are kept. */
-export function pruneSources(db: UsageDatabase, { from, to }: KeyRange, now: number): Statement {
-  return statement(
-    db,
-    sql`DELETE FROM usage_sources WHERE key_id >= ${from} AND key_id < ${to} AND last_seen < ${oldestKept(now)}`,
-  );
+  const [[lastUse], [source]] = await db.batch([
+    db.select({ highest: max(usageLast.keyId) }).from(usageLast),
+    db.select({ highest: max(usageSources.keyId) }).from(usageSources),
+  ]);
+  return Math.max(lastUse?.highest ?? 0, source?.highest ?? 0);
 }
 
 /** Those of these keys whose last use is older than the days that are kept. */
 export async function readLongUnused(db: UsageDatabase, { from, to }: KeyRange, now: number): Promise<number[]> {
-  const rows = await db.all<{ id: number }>(sql`
-    SELECT key_id AS id FROM usage_last WHERE key_id >= ${from} AND key_id < ${to} AND last_used_at < ${oldestKept(now)}`);
+  const { keyId, lastUsedAt } = usageLast;
+  const rows = await db
+    .select({ id: keyId })
+    .from(usageLast)
+    .where(and(gte(keyId, from), lt(keyId, to), lt(lastUsedAt, oldestKept(now))));
   return rows.map(({ id }) => id);
 }
 
-/** Forgets when these keys were used last. Of a key that exists this must never be: null means never used. */
-export function forgetLastUses(db: UsageDatabase, keyIds: readonly number[]): Statement {
-  return statement(
-    db,
-    sql`DELETE FROM usage_last WHERE key_id IN (SELECT value FROM json_each(${JSON.stringify(keyIds)}))`,
-  );
+/**
+ * Forgets the sources of a range of keys that were not seen for as long as days are kept, and when keys that are gone were
+ * used last. Of a key that exists the last use must never be forgotten: null means never used.
+ */
+export async function forgetUses(
+  db: UsageDatabase,
+  { from, to }: KeyRange,
+  goneKeys: readonly number[],
+  now: number,
+): Promise<void> {
+  const { keyId, lastSeen } = usageSources;
+  await db.batch([
+    db.delete(usageSources).where(and(gte(keyId, from), lt(keyId, to), lt(lastSeen, oldestKept(now)))),
+    db.delete(usageLast).where(isOneOf(usageLast.keyId, goneKeys)),
+  ]);
 }
 
 function oldestKept(now: number): number {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eq, sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unstable_readConfig } from 'wrangler';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
@@ -15,7 +15,7 @@ import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { parseSettings } from '../../src/env.ts';
 import { runWrangler } from '../../src/setup/wrangler.ts';
 import { WranglerD1 } from '../../src/setup/wrangler-d1.ts';
-import { openDatabase, statement, writeThenRead } from '../../src/storage/database.ts';
+import { openDatabase, writeThenRead } from '../../src/storage/database.ts';
 import { readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../../src/storage/record-cache.ts';
@@ -195,10 +195,7 @@ test('drizzle reads and writes through it', async () => {
   const rows = await writeThenRead(
     db,
     [
-      statement(
-        db,
-        sql`INSERT INTO organisations (name, name_folded, is_deployment, created_at) VALUES (${"L'Atelier ?"}, ${'x'}, ${0}, ${5})`,
-      ),
+      db.insert(organisations).values({ name: "L'Atelier ?", nameFolded: 'x', isDeployment: false, createdAt: 5 }),
       db.update(organisations).set({ nameFolded: "l'atelier ?" }).where(eq(organisations.name, "L'Atelier ?")),
       db.delete(organisations).where(eq(organisations.id, 999)),
     ],

@@ -242,7 +242,7 @@ class World {
     if (retention === undefined) return;
     const prune = () => {
       const { db, now } = this.#servicesAt(this.#random.pick(this.#sites));
-      this.#start(db.batch([pruneFeed(db, now() - retention, 1_000)]).then(() => {}));
+      this.#start(pruneFeed(db, now() - retention, 1_000).then(() => {}));
       this.#time.after(20_000, prune);
     };
     prune();

@@ -1,8 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { sql } from 'drizzle-orm';
 import { beforeEach, expect, test } from 'vitest';
-import { type Database, statement } from '../../src/storage/database.ts';
+import type { Database } from '../../src/storage/database.ts';
 import { openForLists, type ReadList } from '../../src/storage/list-reads.ts';
+import { feedState } from '../../src/storage/schema.ts';
 
 /*
  * Lists are read on replicas, from a state that has what this isolate wrote. The local database has no replicas, so what
@@ -37,7 +38,7 @@ beforeEach(() => {
 });
 
 const list = (bookmark: string | null) => opened.readList(bookmark, (db) => db.all(sql`SELECT 1`));
-const write = () => opened.db.batch([statement(opened.db, sql`UPDATE feed_state SET head = head`)]);
+const write = () => opened.db.batch([opened.db.update(feedState).set({ head: sql`head` })]);
 
 test('a list asks the nearest replica, from what was heard of the feed on', async () => {
   await list(null);
@@ -63,7 +64,7 @@ test('a write while a list is under way is not taken for one that the list saw',
 });
 
 test('after a write that failed the primary is asked: it may have been made', async () => {
-  await expect(opened.db.batch([statement(opened.db, sql`UPDATE nothing SET a = 1`)])).rejects.toThrow();
+  await expect(opened.db.batch([opened.db.update(feedState).set({ head: sql`nothing` })])).rejects.toThrow();
   await list('b1');
   expect(sessions).toEqual(['first-primary']);
 });

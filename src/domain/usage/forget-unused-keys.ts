@@ -1,6 +1,5 @@
-import { runBatch } from '../../storage/database.ts';
 import { readExistingKeys } from '../../storage/keys.ts';
-import { forgetLastUses, type KeyRange, pruneSources, readHighestKey, readLongUnused } from '../../storage/usage.ts';
+import { forgetUses, type KeyRange, readHighestKey, readLongUnused } from '../../storage/usage.ts';
 import type { Stores, Usage } from '../services.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -23,7 +22,7 @@ export async function forgetUnusedKeys({
   const unused = await readLongUnused(usage.db, range, now());
   const existing = await readExistingKeys(db, unused);
   const gone = unused.filter((id) => !existing.has(id));
-  await runBatch(usage.db, [pruneSources(usage.db, range, now()), forgetLastUses(usage.db, gone)]);
+  await forgetUses(usage.db, range, gone, now());
 }
 
 /** The keys whose turn it is: each hour others, round and round. */

@@ -1,5 +1,5 @@
 import { logFailure } from '../../log.ts';
-import { readLastUses, readUsage } from '../../storage/usage.ts';
+import { DAYS_KEPT, readLastUses, readUsage } from '../../storage/usage.ts';
 import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Key } from '../keys/key.ts';
@@ -7,6 +7,8 @@ import type { Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** The longest report: counts are kept no longer. */
+export const MAX_REPORT_DAYS = DAYS_KEPT;
 const READ_BUDGET_MS = 1_000;
 
 interface Source {

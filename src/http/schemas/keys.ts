@@ -11,6 +11,7 @@ import {
 import { KEY_STATUS_FILTERS } from '../../domain/keys/list-keys.ts';
 import { isPermissionName, PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import { USER_TYPES } from '../../domain/permissions/roles.ts';
+import { MAX_REPORT_DAYS } from '../../domain/usage/report-usage.ts';
 import { isUserId } from '../../domain/users/user.ts';
 import { READ_ONLY_KEY_FIELDS } from '../objects/key-object.ts';
 import { parseMoment } from '../objects/timestamps.ts';
@@ -205,12 +206,11 @@ export const keyQuery = z
   .object({ include_all_permissions: flag.optional() })
   .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
 
-const LONGEST_REPORT_DAYS = 90;
 const USUAL_REPORT_DAYS = 30;
 
 /** Query of `GET /api_keys/usage/{id}`. */
 export const usageQuery = z.object({
   days: wholeNumber
-    .refine((days) => days >= 1 && days <= LONGEST_REPORT_DAYS, `Must be from 1 to ${LONGEST_REPORT_DAYS}.`)
+    .refine((days) => days >= 1 && days <= MAX_REPORT_DAYS, `Must be from 1 to ${MAX_REPORT_DAYS}.`)
     .default(USUAL_REPORT_DAYS),
 });
