@@ -3,8 +3,9 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 /*
- * Two projects. `worker`: tests that run in workerd beside the Worker, on real local D1, KV and rate limits. `node`:
- * tests of what runs on Node, of several Workers together, of the catalogue, and of the README.
+ * Three projects. `worker`: tests that run in workerd beside the Worker, on real local D1, KV and rate limits. `pure`:
+ * tests of the domain's pure functions, which need no runtime. `node`: tests of what runs on Node, of several Workers
+ * together, of the catalogue, and of the README.
  */
 
 const migrations = await readD1Migrations('migrations');
@@ -16,10 +17,15 @@ const fixedCatalogue = {
   replacement: join(import.meta.dirname, 'support/catalogue.ts'),
 };
 
+/** It makes thousands of statements, each a message between two processes if asked from Node. */
+const DEMO_DATA = 'test/setup/demo-data.test.ts';
+
 export default defineConfig({
   test: {
     // Half of the tests are of what goes wrong, and the service logs that, as it should.
     silent: 'passed-only',
+    // The default leaves one core to whoever watches: on a machine of two, half of it was idle.
+    maxWorkers: '100%',
     projects: [
       {
         plugins: [
@@ -44,14 +50,25 @@ export default defineConfig({
         resolve: { alias: [fixedCatalogue] },
         test: {
           name: 'worker',
-          include: ['test/{http,domain,storage,rpc}/**/*.test.ts'],
+          include: ['test/{http,storage,rpc}/**/*.test.ts', DEMO_DATA],
           setupFiles: ['./test/support/apply-migrations.ts'],
+        },
+      },
+      {
+        resolve: { alias: [fixedCatalogue] },
+        test: {
+          name: 'pure',
+          include: ['test/domain/**/*.test.ts'],
+          // They keep nothing that one file could leave to the next.
+          isolate: false,
+          pool: 'threads',
         },
       },
       {
         test: {
           name: 'node',
           include: ['test/{setup,readme,simulation,consumer,client}/**/*.test.ts'],
+          exclude: [DEMO_DATA],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

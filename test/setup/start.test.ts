@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { runWrangler } from '../../src/setup/wrangler.ts';
 import { copyCheckout, freePort, npmStart, type Running, runNpm } from '../support/checkout.ts';
@@ -101,7 +102,7 @@ test.each([1, 2, 3, 5, 6])(
     const unfinished = join(state, 'dev-keys.unfinished.json');
     const written = () =>
       existsSync(unfinished) ? Object.keys(JSON.parse(readFileSync(unfinished, 'utf8'))).length : 0;
-    while (written() < number && !existsSync(join(state, 'dev-keys.json'))) await new Promise(setImmediate);
+    while (written() < number && !existsSync(join(state, 'dev-keys.json'))) await setTimeout(1);
     await killed.stop('SIGKILL');
     const before = existsSync(unfinished) ? readFileSync(unfinished, 'utf8') : '{}';
 
