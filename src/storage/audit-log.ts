@@ -51,12 +51,9 @@ export async function readAuditEvents(
   // Where nothing is left to apply, a page ends the walk along the index; its rows are read once its ids are known.
   const ids =
     rest === undefined
-      ? db.select({ id: auditEvents.id }).from(auditEvents).where(indexed)
-      : db.select({ id: found.id }).from(found).where(rest);
-  const onPage = ids
-    .orderBy(desc(sql`id`))
-    .limit(Math.max(0, Math.min(limit, MOST_EVENTS - offset)))
-    .offset(Math.min(offset, MOST_EVENTS));
+      ? db.select({ id: auditEvents.id }).from(auditEvents).where(indexed).orderBy(desc(auditEvents.id))
+      : db.select({ id: found.id }).from(found).where(rest).orderBy(desc(found.id));
+  const onPage = ids.limit(Math.max(0, Math.min(limit, MOST_EVENTS - offset))).offset(Math.min(offset, MOST_EVENTS));
   const [counted, events] = await db.batch([
     db
       .select({ count: sql<number>`count(*)`.as('events') })
