@@ -36,6 +36,16 @@ export function findTextProblem(text: string, mayHaveLines = false): string | nu
   return null;
 }
 
+/**
+ * What is wrong with a name or another line of text that must be given; null when nothing is.
+ * @param longest in code points
+ */
+export function findLineProblem(text: string, longest: number): string | null {
+  if (text.trim() === '') return 'Must not be empty.';
+  if ([...text].length > longest) return `Must have at most ${longest} characters.`;
+  return findTextProblem(text);
+}
+
 /** Whether there is something in a text that nobody sees. */
 export function hasInvisible(text: string): boolean {
   return INVISIBLE.test(text);

@@ -44,7 +44,7 @@ const { values } = parseArgs({
   },
 });
 
-const act = values.recover ? recover(values) : bootstrap(values);
+const act = values.recover ? recover(trimmed(values)) : bootstrap(trimmed(values));
 if (act === null) {
   console.error(USAGE);
   process.exit(2);
@@ -68,8 +68,18 @@ try {
   process.exitCode = 1;
 }
 
-type Names = Pick<typeof values, 'organisation' | 'email' | 'first-name' | 'last-name'>;
+type Names = Record<'organisation' | 'email' | 'first-name' | 'last-name', string | undefined>;
 type Act = (services: Acting & Secrets) => Promise<void>;
+
+/** The names as the API would take them: without white space around them. */
+function trimmed(names: Partial<Names>): Names {
+  return {
+    organisation: names.organisation?.trim(),
+    email: names.email?.trim(),
+    'first-name': names['first-name']?.trim(),
+    'last-name': names['last-name']?.trim(),
+  };
+}
 
 /** The first key of a new deployment; null when something that it needs was not given. */
 function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {
@@ -80,6 +90,10 @@ function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': 
     const made = await bootstrapDeployment(services, { organisationName: organisation, email, firstName, lastName });
     if (made.refused === undefined) {
       printKey(made.apiKey, 'The key of the PROVIDER user');
+      return;
+    }
+    if (made.refused === 'invalid') {
+      printWrong(made.fields);
       return;
     }
     console.error('Nothing was made: this deployment has its organisation already. Use the keys that it has.');
@@ -100,9 +114,21 @@ function recover({ organisation, email, 'first-name': firstName, 'last-name': la
       printKey(made.apiKey, `A new key of the PROVIDER user ${made.email}`);
       return;
     }
+    if (made.refused === 'invalid') {
+      printWrong(made.fields);
+      return;
+    }
     console.error(`Nothing was made. ${NOT_RECOVERED[made.refused]}`);
     process.exitCode = 1;
   };
+}
+
+function printWrong(fields: Record<string, string>): void {
+  console.error('Nothing was made.');
+  for (const [field, problem] of Object.entries(fields)) {
+    console.error(`--${field.replace('_', '-')}: ${problem}`);
+  }
+  process.exitCode = 1;
 }
 
 /** The key alone on standard output, where the command's answer belongs. */

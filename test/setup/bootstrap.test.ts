@@ -53,3 +53,24 @@ test('bootstrap says how to call it, and what it needs', () => {
   expect(withoutKeyring.status).toBe(1);
   expect(withoutKeyring.stderr).toContain('MASTER_KEYS');
 });
+
+test.each([
+  ['--email', 'no email', 'Must be an email address.'],
+  ['--first-name', 'Fir\u202Est', 'Must not contain characters that change the direction of text'],
+  ['--last-name', ' ', 'Must not be empty.'],
+  ['--organisation', 'x'.repeat(101), 'Must have at most 100 characters.'],
+])('bootstrap takes no text that the API would not take: %s %j', (option, text, problem) => {
+  const args = WHO.with(WHO.indexOf(option) + 1, text);
+  const refused = bootstrap([...args, '--persist-to', 'state-of-bad-texts']);
+  expect(refused).toMatchObject({ status: 1, stdout: '' });
+  expect(refused.stderr).toContain(`${option}: ${problem}`);
+});
+
+test('recovering makes no user with a text that the API would not take', () => {
+  const made = bootstrap([...WHO, '--persist-to', 'state-of-recovery']);
+  expect(made.status).toBe(0);
+  const person = ['--email', 'second@atelier.example', '--first-name', 'Main', '--last-name', 'Integration'];
+  const refused = bootstrap(['--recover', ...person, '--persist-to', 'state-of-recovery']);
+  expect(refused).toMatchObject({ status: 1, stdout: '' });
+  expect(refused.stderr).toContain('--last-name: This is what main integrations are called.');
+});

@@ -3,7 +3,10 @@ import type { Outcome } from '../authority/refusal.ts';
 import type { KeyFields } from '../keys/key.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Secrets, Stores } from '../services.ts';
+import { findLineProblem } from '../text-rules.ts';
 import { newUserId, type PersonFields } from '../users/user.ts';
+import { findWrongPersonTexts } from '../users/user-rules.ts';
+import { MAX_ORGANISATION_NAME_LENGTH } from './create-organisation.ts';
 
 export interface FirstUser extends Omit<PersonFields, 'role'> {
   organisationName: string;
@@ -21,12 +24,18 @@ export const UNRESTRICTED_FIELDS: Omit<KeyFields, 'label'> = {
 /**
  * Makes what everything else is made with: the deployment's own organisation, its PROVIDER user and that user's key,
  * all at once or not at all.
- * @returns the key's secret; refused as `contended` when the deployment has its organisation already
+ * @returns the key's secret; refused as `invalid` for texts that the API would not take, as `contended` when the deployment has its organisation already
  */
 export async function bootstrapDeployment(
   services: Stores & Secrets,
   { organisationName, firstName, lastName, email }: FirstUser,
 ): Promise<Outcome<{ apiKey: string }>> {
+  const nameProblem = findLineProblem(organisationName, MAX_ORGANISATION_NAME_LENGTH);
+  const wrong = {
+    ...(nameProblem === null ? {} : { organisation: nameProblem }),
+    ...findWrongPersonTexts({ firstName, lastName, email }),
+  };
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
   const id = newUserId();

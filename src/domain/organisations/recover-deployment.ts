@@ -5,6 +5,7 @@ import { readProviders } from '../../storage/users.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Secrets, Stores } from '../services.ts';
 import { newUserId, type PersonFields } from '../users/user.ts';
+import { findWrongPersonTexts } from '../users/user-rules.ts';
 import { UNRESTRICTED_FIELDS } from './bootstrap-deployment.ts';
 
 /** Whom the new key is for: a PROVIDER user by email, the first one where that is left out; or one that is made. */
@@ -27,13 +28,19 @@ export type RecoveryRefusal =
 export async function recoverDeployment(
   services: Stores & Secrets,
   recipient: Recipient,
-): Promise<{ refused?: never; apiKey: string; email: string } | { refused: RecoveryRefusal }> {
+): Promise<
+  | { refused?: never; apiKey: string; email: string }
+  | { refused: RecoveryRefusal }
+  | { refused: 'invalid'; fields: Record<string, string> }
+> {
   const { db } = services;
   if (!(await hasDeployment(db))) return { refused: 'no_deployment' };
   const newUser = 'firstName' in recipient ? recipient : null;
   const providers = await readProviders(db);
   const found = providers.find(({ email }) => recipient.email === undefined || isSame(email, recipient.email));
   if (found === undefined && newUser === null) return { refused: 'no_provider' };
+  const wrong = found === undefined && newUser !== null ? findWrongPersonTexts(newUser) : {};
+  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
 

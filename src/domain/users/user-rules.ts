@@ -4,8 +4,8 @@ import { readHolderOfEmail } from '../../storage/users.ts';
 import type { Caller } from '../authority/caller.ts';
 import { mayGiveRole, type Role } from '../permissions/roles.ts';
 import type { Stores } from '../services.ts';
-import { hasInvisible, lettersOf } from '../text-rules.ts';
-import type { PersonFields, User } from './user.ts';
+import { findLineProblem, hasInvisible, lettersOf } from '../text-rules.ts';
+import { PERSON_FIELDS, type PersonFields, type User } from './user.ts';
 
 /** Of a first or a last name, in code points. */
 export const MAX_NAME_LENGTH = 100;
@@ -22,6 +22,22 @@ export function findEmailProblem(email: string): string | null {
   return EMAIL.test(email) && EMAIL.test(foldCompatible(email)) ? null : 'Must be an email address.';
 }
 
+/**
+ * What is wrong with the texts of a person by themselves, for those that come by no schema. Pure.
+ * @returns messages by field; nothing when all is right
+ */
+export function findWrongPersonTexts(person: Omit<PersonFields, 'role'>): Record<string, string> {
+  const problems: [field: string, problem: string | null][] = [
+    [PERSON_FIELDS.email, findLineProblem(person.email, MAX_EMAIL_LENGTH) ?? findEmailProblem(person.email)],
+    [PERSON_FIELDS.firstName, findLineProblem(person.firstName, MAX_NAME_LENGTH)],
+    [
+      PERSON_FIELDS.lastName,
+      findLineProblem(person.lastName, MAX_NAME_LENGTH) ?? (isCalledLikeTheBot(person) ? BOT_NAME_IS_TAKEN : null),
+    ],
+  ];
+  return Object.fromEntries(problems.flatMap(([field, problem]) => (problem === null ? [] : [[field, problem]])));
+}
+
 /** What is shown for main integrations, whose user has no name. */
 const BOT_LETTERS = lettersOf('Main integration');
 
@@ -29,6 +45,8 @@ const BOT_LETTERS = lettersOf('Main integration');
 function isCalledLikeTheBot({ firstName, lastName }: Pick<PersonFields, 'firstName' | 'lastName'>): boolean {
   return [firstName, lastName, firstName + lastName].some((name) => lettersOf(name) === BOT_LETTERS);
 }
+
+const BOT_NAME_IS_TAKEN = 'This is what main integrations are called.';
 
 /** Why the last one with this role, ORG_ADMIN or PROVIDER, cannot go. */
 export function describeLastInOffice(role: Role): string {
@@ -54,7 +72,7 @@ export async function findWrongUserFields(
     if (holder !== null && holder !== present?.id) wrong.email = 'A user with this email exists already.';
   }
   if (wanted.firstName !== present?.firstName || wanted.lastName !== present.lastName) {
-    if (isCalledLikeTheBot(wanted)) wrong.last_name = 'This is what main integrations are called.';
+    if (isCalledLikeTheBot(wanted)) wrong.last_name = BOT_NAME_IS_TAKEN;
   }
   // For those who may not give the role at all, that is what is said.
   if (wanted.role === 'PROVIDER' && !organisation.isDeployment && mayGiveRole(caller.user.role, 'PROVIDER')) {
