@@ -85,7 +85,7 @@ test('at whatever write it dies, no key counts that is not on disk, and the next
   }
   // It died over each of the six keys.
   expect([...inTheMaking].toSorted()).toEqual([1, 2, 3, 4, 5, 6]);
-});
+}, 120_000);
 
 test('a database with other data is left alone, also where a seeding was begun that it knows nothing of', async () => {
   const elsewhere = await seed(await emptied(), { keys: null });
@@ -95,4 +95,4 @@ test('a database with other data is left alone, also where a seeding was begun t
   expect(await seed({ ...env }, { keys: null })).toBeNull();
   expect(await seed({ ...env }, { keys: elsewhere })).toBeNull();
   expect(await hashesIn(env.DB)).toEqual(before);
-});
+}, 120_000);
