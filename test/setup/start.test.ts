@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { runWrangler } from '../../src/setup/wrangler.ts';
 import { copyCheckout, freePort, npmStart, type Running, runNpm } from '../support/checkout.ts';
 
@@ -22,6 +22,19 @@ afterAll(() => {
 
 function newState(): string {
   return mkdtempSync(join(folders, 'state-'));
+}
+
+/** What a first start left behind that was stopped in order; the tests that begin with one copy it. */
+const startedOnce = newState();
+beforeAll(async () => {
+  const first = await start(startedOnce);
+  await first.process.stop();
+});
+
+function stateStartedOnce(): string {
+  const state = newState();
+  cpSync(startedOnce, state, { recursive: true, preserveTimestamps: true });
+  return state;
 }
 
 interface Service {
@@ -79,9 +92,7 @@ async function migrationsOf(state: string, database: string): Promise<{ sql: unk
 test.each(['DB', 'USAGE_DB'])(
   'wrangler finds the migrations of %s applied, in a record like its own',
   async (database) => {
-    const [ours, its] = [newState(), newState()];
-    const service = await start(ours);
-    await service.process.stop();
+    const [ours, its] = [stateStartedOnce(), newState()];
     const apply = ['d1', 'migrations', 'apply', database, '--local', '--persist-to'];
     expect(await runWrangler([...apply, ours])).toContain('No migrations to apply');
     await runWrangler([...apply, its]);
@@ -138,9 +149,7 @@ test('what is deleted from the demo data stays deleted', async () => {
 });
 
 test('with MASTER_KEYS lost it serves and says what to do; once that is given up, keys are made and rotated again', async () => {
-  const state = newState();
-  const first = await start(state);
-  await first.process.stop();
+  const state = stateStartedOnce();
   const secretsFile = join(state, 'secrets.env');
   rmSync(secretsFile);
 
@@ -183,9 +192,7 @@ test('with MASTER_KEYS lost it serves and says what to do; once that is given up
 });
 
 test('without dev-keys.json it names no file that is not there, and says how a key is made anew', async () => {
-  const state = newState();
-  const first = await start(state);
-  await first.process.stop();
+  const state = stateStartedOnce();
   rmSync(join(state, 'dev-keys.json'));
 
   const second = await start(state);
