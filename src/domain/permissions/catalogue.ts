@@ -2,9 +2,9 @@ import { defineCatalogue } from './define-catalogue.ts';
 
 /*
  * The permissions that keys can carry: edit this file to make them yours. The compiler checks that every `dependsOn`
- * names a permission of the catalogue and that the names this service itself asks for (`api_key_…`, `user_…`) are
- * still there; a test checks the rest. Removing a permission takes it from every key at once; its name stays stored,
- * so a permission that comes back is back on the keys that had it.
+ * names a permission of the catalogue. It also checks that the permissions that this service needs itself (`api_key_…`,
+ * `user_…`) are still there. A test checks the rest. Removing a permission takes it from every key at once. Its name
+ * stays stored with the keys, so adding it again gives it back to them.
  */
 
 const BELOW_ORG_MANAGER = ['GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;

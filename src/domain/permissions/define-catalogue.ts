@@ -1,18 +1,18 @@
 import type { Role } from './roles.ts';
 
 /*
- * What a catalogue of permissions is made of. The one of this deployment is in catalogue.ts.
+ * The parts of a catalogue of permissions. This deployment's catalogue is in catalogue.ts.
  */
 
 /** One thing that a key may be allowed to do. */
 export interface Permission<Name extends string = string> {
   /** Lower-case snake. */
   name: Name;
-  /** A key can only hold this permission together with that one. */
+  /** The permission that a key must also hold. */
   dependsOn?: NoInfer<Name>;
   /** A role has every permission that is not disabled for it. */
   disabledFor?: readonly Role[];
-  /** The product feature that it belongs to, for clients that show it; null when left out. */
+  /** The product feature that the permission belongs to, for clients to show. Left out, it is null on the wire. */
   feature?: string;
 }
 
@@ -28,7 +28,7 @@ interface Section<Name extends string = string> {
   subsections: readonly Subsection<Name>[];
 }
 
-/** A catalogue whose every `dependsOn` names a permission of it, or it does not compile. */
+/** Declares a catalogue. A `dependsOn` that names no permission of the catalogue does not compile. */
 export function defineCatalogue<const Name extends string>(
   sections: readonly Section<Name>[],
 ): readonly Section<Name>[] {

@@ -26,12 +26,15 @@ export function isPermissionName(name: string): name is PermissionName {
   return BY_NAME.has(name);
 }
 
-/** Every permission that a role has: those of the catalogue that are not disabled for it. */
+/** The permissions of the catalogue that are not disabled for the role. */
 export function permissionsOfRole(role: Role): ReadonlySet<PermissionName> {
   return NAMES_BY_ROLE.get(role) ?? new Set();
 }
 
-/** Whether a change of role gives a user anything: a higher place among the roles, or a permission that it had not. */
+/**
+ * Whether a change of role widens what the user can do: the new role ranks higher, or has a permission that the old one
+ * lacks.
+ */
 export function isRaise(before: Role, after: Role): boolean {
   if (ROLES.indexOf(after) < ROLES.indexOf(before)) return true;
   const held = permissionsOfRole(before);
@@ -45,8 +48,9 @@ export interface StoredPermissions {
 }
 
 /**
- * What a key can do: its stored list, in its order, less what its user's role lacks today; for an unrestricted key
- * all that the role has, in catalogue order. The only place where the two meet, so that every answer agrees.
+ * What a key can do. For a restricted key: its stored list, in the stored order, without what its user's role lacks
+ * today. For an unrestricted key: all permissions of the role, in catalogue order. Every answer uses this function, so
+ * no two disagree.
  */
 export function effectivePermissions(stored: StoredPermissions, role: Role): PermissionName[] {
   const held = permissionsOfRole(role);

@@ -2,7 +2,7 @@ import { ROLES, type Role, USER_TYPES, type UserType } from '../../wire/roles.ts
 
 export { ROLES, type Role, USER_TYPES, type UserType };
 
-/** Main integration keys belong to administrators, so their user is one. */
+/** The role of the bot user that main integration keys are linked to. Only administrators have access to these keys. */
 export const BOT_ROLE: Role = 'ORG_ADMIN';
 
 const ROLES_GIVEN: Record<Role, readonly Role[]> = {
@@ -14,12 +14,12 @@ const ROLES_GIVEN: Record<Role, readonly Role[]> = {
   PUBLISHER: [],
 };
 
-/** Whether a user with the role `giver` may give `role` to a user, or make a key for one who has it. */
+/** Whether a user with the role `giver` may give `role` to a user, or create a key for a user with `role`. */
 export function mayGiveRole(giver: Role, role: Role): boolean {
   return ROLES_GIVEN[giver].includes(role);
 }
 
-/** The roles that may give a role, narrowest included. */
+/** The roles that may give this role. */
 export function rolesThatMayGive(role: Role): Role[] {
   return ROLES.filter((giver) => mayGiveRole(giver, role));
 }

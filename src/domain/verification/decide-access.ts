@@ -2,7 +2,10 @@ import type { KeyDenialCode } from '../../wire/denial.ts';
 import { allows } from '../addresses/allowlist.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** What a call brings: where it comes from, and which permissions it needs; a name that there is not, no key has. */
+/**
+ * A call to be judged: its client address and the permissions that it needs. No key holds a name that is not in the
+ * catalogue.
+ */
 export interface Call {
   clientIp: string | null;
   needs: readonly string[];
@@ -10,17 +13,17 @@ export interface Call {
 
 export type Decision = { allowed: true } | { allowed: false; code: KeyDenialCode };
 
-/** One thing that a key can be refused for. `now` in unix milliseconds. */
+/** One reason to refuse a call. `now` in unix milliseconds. */
 interface AccessRule {
   check: 'revocation' | 'user' | 'expiry' | 'address' | 'permissions';
-  /** What a call is refused with that does not pass. */
+  /** The code of the refusal. */
   code: KeyDenialCode;
   passes(record: KeyRecord, call: Call, now: number): boolean;
 }
 
 /**
- * Everything that a key can be refused for, in the order of the contract. Deciding about a call and explaining why go
- * through the same list, so that they cannot disagree.
+ * Every reason to refuse a call, in the order of the contract. `decideAccess` and `explainAccess` share this list, so
+ * they cannot disagree.
  */
 export const ACCESS_RULES: readonly AccessRule[] = [
   {
@@ -47,7 +50,7 @@ export const ACCESS_RULES: readonly AccessRule[] = [
 
 /**
  * Whether a call with this key is allowed. Pure: no I/O and no clock.
- * @param now unix milliseconds, read after the last await before this
+ * @param now unix milliseconds, read after the last await
  */
 export function decideAccess(record: KeyRecord, call: Call, now: number): Decision {
   for (const rule of ACCESS_RULES) {

@@ -4,17 +4,17 @@ import { permissionsOfRole } from '../permissions/permissions.ts';
 import { ACCESS_RULES, type Call, type Decision, decideAccess } from './decide-access.ts';
 import type { KeyRecord } from './key-record.ts';
 
-/** How one check of a call went: what it compared, and what would make it pass. */
+/** The outcome of one check: what it compared, and what would make it pass. */
 export interface CheckExplanation {
   check: (typeof ACCESS_RULES)[number]['check'];
   passed: boolean;
-  /** What the call is refused with when it does not pass. */
+  /** The code of the refusal when the check fails. */
   code: KeyDenialCode;
-  /** In a sentence, for people. */
+  /** One sentence for people. */
   detail: string;
-  /** What to do for it to pass; null when it does. */
+  /** What would make the check pass; null when it passes. */
   remedy: string | null;
-  /** The same for programs. */
+  /** `detail` for programs. */
   compared: Record<string, unknown>;
 }
 
@@ -24,9 +24,9 @@ export interface AccessExplanation {
 }
 
 /**
- * Why a call with this key would be allowed or refused: every check in the order in which they are made, also those
- * after the first that fails, so that one answer names all that is in the way. Pure.
- * @param now the moment that is asked about, in unix milliseconds
+ * Why a call with this key would be allowed or refused: every check, in the order in which they run. Checks after the
+ * first failure are included, so one answer names every obstacle. Pure.
+ * @param now the moment to judge at, in unix milliseconds
  */
 export function explainAccess(record: KeyRecord, call: Call, now: number): AccessExplanation {
   return {

@@ -5,24 +5,24 @@ import { forgetRecords } from './isolate.ts';
 import { readClock } from './read-clock.ts';
 
 /*
- * When the feed is asked: in the background as a rule, so that no call waits for it; by a call itself only when what was
- * heard is older than the bound.
+ * When to poll the change feed. Polls run in the background, so that no call waits for one. A call waits only when the
+ * last answer is older than the bound (`MAX_STALENESS_SECONDS`).
  *
- * A slow answer is no outage. Only an error, or a poll that D1 leaves unanswered for 10 s, opens the grace: else whoever
- * makes D1 slow would make revoked keys work again.
+ * A slow answer is no outage. Only an error, or a poll without an answer for 10 s, opens the grace
+ * (`OUTAGE_GRACE_SECONDS`). Otherwise an attacker who slows D1 down would make revoked keys work again.
  */
 
-/** How long a call waits for D1, for its own poll as for a record. */
+/** How long a call waits for D1: for its own poll, and for a record. */
 export const D1_BUDGET_MS = 2_000;
-/** So long without an answer, and a poll has failed. */
+/** A poll without an answer for so long has failed. */
 const SILENCE_MS = 10_000;
-/** After a poll that failed or was waited for in vain, no call waits for one for so long: trouble must not slow each call. */
+/** After a failed or slow poll, no call waits for another poll for so long: an outage must not slow every call down. */
 const PAUSE_MS = 2_000;
 
 /**
- * Sees to it that the feed was heard as lately as the bound asks for.
- * @returns how old (milliseconds) what was heard may be for this call: the bound; the grace, where D1 is out of reach;
- * null, where D1 has not answered in time and is not known to be out of reach, so that nothing can be said
+ * Polls the feed when the last answer is older than the bound.
+ * @returns how old (milliseconds) the last answer may be for this call: the bound, or the grace when D1 is out of
+ * reach. Null when D1 is slow but not known to be out of reach: the call then gets no verdict
  */
 export async function keepUp(services: Verification): Promise<number | null> {
   const { heard, polls, settings } = services;
@@ -31,7 +31,8 @@ export async function keepUp(services: Verification): Promise<number | null> {
     pollIfDue(services, now);
     return settings.maxStalenessMs;
   }
-  // Each call waits for a poll of its own: one that another request made may never settle once that request has ended.
+  // Each call waits for its own poll. Another request's poll may never settle, because the platform drops its I/O when
+  // that request ends.
   if (!(now - polls.gaveUpAt < PAUSE_MS)) {
     const work = poll(services);
     services.defer(work);
@@ -45,12 +46,12 @@ export async function keepUp(services: Verification): Promise<number | null> {
   return polls.areFailing ? Math.max(settings.outageGraceMs, settings.maxStalenessMs) : null;
 }
 
-/** Asks the feed in the background, when it has not been asked for a while. */
+/** Polls the feed in the background when the last poll is older than the interval. */
 export function pollIfDue(services: Verification, now: number): void {
   if (now - services.polls.startedAt >= services.settings.pollIntervalMs) services.defer(poll(services));
 }
 
-/** @returns whether the feed answered before that counted as silence; what it answers after it is heard all the same */
+/** @returns whether the feed answered within `SILENCE_MS`. A later answer is still merged */
 async function poll(services: Verification): Promise<boolean> {
   const { heard, memory, polls, source } = services;
   const question = heard.ask(readClock(services));
@@ -65,7 +66,7 @@ async function poll(services: Verification): Promise<boolean> {
   const heardIt = await withinBudget(services, SILENCE_MS, hearing);
   if (heardIt.ok) return true;
   if (heardIt.reason !== TOOK_TOO_LONG) polls.gaveUpAt = readClock(services);
-  // One answer got lost, while D1 has answered others.
+  // D1 has answered other polls meanwhile: only this answer was lost.
   else if (polls.answers > answers) return false;
   polls.areFailing = true;
   logFailure('the change feed could not be read', heardIt.reason);

@@ -2,38 +2,40 @@ import type { FeedAnswer } from '../../storage/change-feed.ts';
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 
 /*
- * What one isolate has heard of the change feed, and the rule by which it tells whether a record may still be used.
- * This is what the bound on staleness rests on, whatever the caches do: no I/O, no clock, every moment an argument.
+ * What one isolate has heard of the change feed, and the rule that tells whether a record may still be used. The bound
+ * on staleness rests on this rule alone, whatever the caches do. No I/O and no clock: every moment is an argument.
  */
 
-/** Ids remembered by name; past it the oldest are forgotten, and all records as old as their change are distrusted. */
+/**
+ * Ids remembered. Past it the oldest id is forgotten, and `floor` rises to its change: older records cannot be used.
+ */
 const MOST_IDS = 10_000;
 /**
- * A clock that reads lower than this below an earlier reading was set back. Less than that happens to a clock that is
- * right: within a request the platform holds it at the next timer that is due, and another request has seen it go on.
+ * A reading lower than an earlier one by more than this means that the clock was set back. A correct clock shows
+ * smaller steps: the platform freezes the clock within a request, while another request already read a later time.
  */
 const CLOCK_TOLERANCE_MS = 1_000;
 
-/** What an isolate knows when it asks the feed: by it the answer is understood, however late it comes. */
+/** The state of an isolate when it polls the feed. The answer is merged by it, however late it comes. */
 export interface FeedQuestion {
   /** The clock before sending, in unix milliseconds. */
   sentAt: number;
-  /** The answer is to hold the changes after this number. */
+  /** The answer holds the changes after this sequence number. */
   after: number;
-  /** Which of the histories that this isolate has lived through the question belongs to. */
+  /** Counts the histories that this isolate has followed; a database restore begins a new one. */
   generation: number;
-  /** How often the clock had been set back when it was sent: after that, `sentAt` says nothing. */
+  /** `clockSteps` at the time of sending. When it has risen since, `sentAt` means nothing. */
   clockSteps: number;
 }
 
 export class HeardChanges {
   protected epoch: string | null = null;
-  /** Every change after this number is known by its id; of those up to it, some may not be. */
+  /** Every change after this sequence number is in `changed`. Earlier changes may be missing. */
   protected floor = 0;
   protected head = 0;
   protected heardAt = Number.NEGATIVE_INFINITY;
   protected bookmark: string | null = null;
-  /** The last change heard of each key (by its number) and each user (by its id). */
+  /** The last change of each key (by its number) and of each user (by its id). */
   protected readonly changed = new Map<number | string, number>();
   protected generation = 0;
   protected latestReading = Number.NEGATIVE_INFINITY;
@@ -46,8 +48,8 @@ export class HeardChanges {
   }
 
   /**
-   * Whether a record may be used at `now`: it was read after the last change of its key and its user that could have
-   * happened until the feed was last heard, and that is no longer ago than `mostAge` (milliseconds).
+   * Whether a record may be used at `now`. The record must be of the epoch that is followed, and as new as the last
+   * known change of its key and its user. The feed must have been heard at most `mostAge` (milliseconds) ago.
    */
   isUsable(record: VerificationRecord, now: number, mostAge: number): boolean {
     return (
@@ -59,20 +61,20 @@ export class HeardChanges {
     );
   }
 
-  /** Whether the feed was heard no longer than `mostAge` ago. A clock that went backwards is no proof of anything. */
+  /** Whether the feed was last heard at most `mostAge` (milliseconds) ago. False when the clock went backwards. */
   isRecent(now: number, mostAge: number): boolean {
     return isWithin(this.heardAt, now, mostAge);
   }
 
-  /** Whether a key that was looked for when the feed had last been heard at `asOf` can still be said not to exist. */
+  /** Whether an absence still holds: the feed had last been heard at `asOf` when the key was not found. */
   isAbsentStill(asOf: number, now: number, mostAge: number): boolean {
     return isWithin(asOf, now, mostAge);
   }
 
   /**
-   * Takes in a reading of the clock, which has to come before what is decided by it. A clock that was set back while
-   * nobody read it cannot be told from one that was not.
-   * @returns whether it was set back: then no moment from before it means anything, and the feed counts as unheard
+   * Takes in a reading of the clock; to be called before anything is decided by that reading. A clock that was set back
+   * while nobody read it goes unnoticed.
+   * @returns whether the clock was set back. Earlier moments then mean nothing, and the feed counts as unheard
    */
   noticeClock(now: number): boolean {
     const wasSetBack = now < this.latestReading - CLOCK_TOLERANCE_MS;
@@ -84,25 +86,25 @@ export class HeardChanges {
     return wasSetBack;
   }
 
-  /** How often the clock was set back: moments from between two of these cannot be compared. */
+  /** How often the clock was set back. Moments with different counts cannot be compared. */
   get clockSteps(): number {
     return this.#clockSteps;
   }
 
-  /** When the feed was last heard (unix milliseconds), by the clock before asking; -Infinity: never. */
+  /** When the feed was last heard: the moment when the answered poll was sent (unix milliseconds). -Infinity: never. */
   get lastHeardAt(): number {
     return this.heardAt;
   }
 
   /**
-   * Up to which place in the feed a record is true that may be used: every change after its own place is known by its
-   * id, and none of them is of its key or its user.
+   * The highest sequence number at which a usable record is still true. Every later change than the record's own is
+   * known, and none concerns its key or its user.
    */
   vouchedSeq(record: VerificationRecord): number {
     return Math.max(record.seq, this.head);
   }
 
-  /** What a database replica has to have caught up with to answer this isolate; null when nothing was heard yet. */
+  /** The D1 bookmark that a replica must have reached to answer this isolate; null before the first answer. */
   get lookupBookmark(): string | null {
     return this.bookmark;
   }
@@ -112,17 +114,17 @@ export class HeardChanges {
   }
 
   /**
-   * Takes in an answer. Answers may overtake each other, so everything is merged by maximum.
-   * @returns `restored` when the database went back in its history: whatever is held of it has to be dropped
+   * Merges an answer. Answers may arrive out of order, so every number is merged by maximum.
+   * @returns `restored` when the database was restored to an earlier state: the caller must drop every cached record
    */
   hear(question: FeedQuestion, answer: FeedAnswer, bookmark: string | null): 'heard' | 'restored' | 'outdated' {
-    // Asked before the database was restored, answered after: it speaks of a history that is gone.
+    // This poll was sent before the restore: its answer belongs to a history that is gone.
     if (question.generation !== this.generation) return 'outdated';
     const isFirst = this.epoch === null;
     const restored = !isFirst && (answer.epoch !== this.epoch || answer.head < question.after);
     if (restored) this.forgetHistory();
     this.epoch = answer.epoch;
-    // Of a new history the answer was not asked from the beginning, so it vouches for nothing before its own moment.
+    // The poll asked from the old history's position, so the answer may lack changes up to its own head.
     this.raiseFloor(restored ? answer.head : findFloor(question.after, answer));
     for (const { seq, apiKeyId, userId } of answer.changes.toReversed()) {
       if (apiKeyId !== null) this.remember(apiKeyId, seq);
@@ -135,16 +137,16 @@ export class HeardChanges {
     return restored ? 'restored' : 'heard';
   }
 
-  /** Takes in a change that this isolate made itself, before the feed tells of it. */
+  /** Takes in a change that this isolate made itself, before the feed reports it. */
   note(change: { epoch: string; seq: number; id: number | string }): void {
-    // Of another history than the one that is followed: the next answer brings that one, from its beginning.
+    // A new epoch means that the database was restored. The next poll reads the new history from its beginning.
     if (this.epoch !== null && change.epoch !== this.epoch) this.forgetHistory();
     else this.remember(change.id, change.seq);
   }
 
   protected remember(id: number | string, seq: number): void {
     const latest = Math.max(this.changed.get(id) ?? 0, seq);
-    // Taken out and put in again, so that the map is in the order of the changes.
+    // Deleted and set again, to keep the map in the order of the changes.
     this.changed.delete(id);
     this.changed.set(id, latest);
     if (this.changed.size > this.mostIds) this.forgetOldest();
@@ -174,9 +176,9 @@ export class HeardChanges {
 }
 
 /**
- * The number after which an answer vouches for everything: each change after it is in the answer or was known before.
- * An answer that was cut vouches from its oldest change on; one from a feed that was pruned past `after`, from the
- * lowest number that is still kept.
+ * The sequence number after which every change is known: it is in the answer, or was known before. A truncated answer
+ * is complete from its oldest change on. When the feed was pruned past `after`, the answer is complete from the lowest
+ * number that the feed still keeps.
  */
 export function findFloor(after: number, answer: FeedAnswer): number {
   const oldest = answer.changes.at(-1)?.seq;

@@ -7,44 +7,45 @@ import { RecentlyUsed } from './recently-used.ts';
 import { REFRESH_AFTER_MS } from './refresh-cache.ts';
 
 /*
- * What an isolate may remember, of the 128 MB that it has: records by weight, which is 15,000 keys without a list and 1,000
- * with the longest; and by count absences, ids that were heard of (heard-changes.ts), payers (miss-budget.ts) and counts
- * (use-counter.ts). Measured by `npm run bench` with all of it full: 21 + 0.3 + 2.5 + 1.9 + 2.9 MiB, 29 MiB in all.
+ * What an isolate may remember, of its 128 MB.
+ * Records are bounded by weight: 15,000 keys without an allowlist, or 1,000 with the longest. Bounded by count are
+ * absences, changed ids (heard-changes.ts), payers (miss-budget.ts) and usage counts (use-counter.ts). `npm run bench`
+ * measures all of them full: 21 + 0.3 + 2.5 + 1.9 + 2.9 MiB, 29 MiB in total.
  */
 const MOST_BYTES_OF_RECORDS = 32 * 1024 * 1024;
-/** Apart from the records, so that a stranger who tries many keys cannot push the good ones out. */
+/** Absences have a map of their own, so that a stranger who tries many keys cannot evict valid keys. */
 const MOST_ABSENCES = 1_000;
-/** Changes asked for in one poll. When there were more, the floor rises, and records are read anew. */
+/** Changes read in one poll. When there are more, the floor rises, and older records are read from D1 again. */
 const MOST_CHANGES = 500;
 
-/** What lives as long as an isolate, and is shared by the events that it handles. */
+/** State that lives as long as an isolate. The events that it handles share it. */
 export interface Isolate {
   /** What was heard of the change feed. */
   heard: HeardChanges;
   polls: {
     /** When the feed was last asked (unix milliseconds). */
     startedAt: number;
-    /** When a poll last failed, or was last waited for in vain (unix milliseconds). */
+    /** When a poll last failed, or last took longer than a call waits (unix milliseconds). */
     gaveUpAt: number;
     /** Whether D1 is out of reach: a poll failed, and none has been answered since. */
     areFailing: boolean;
-    /** How many were answered. */
+    /** How many polls were answered. */
     answers: number;
     mostChanges: number;
   };
   memory: {
     /** By the hash of the secret. */
     records: RecentlyUsed<KeyRecord>;
-    /** Hashes of which there was no key, with when the feed had last been heard at that time. */
+    /** Hashes without a key, each with the moment when the feed had last been heard. */
     absences: RecentlyUsed<number>;
-    /** How old what is in KV of a record may be before it is written again, in milliseconds. */
+    /** Age (milliseconds) after which a record in KV is written again. */
     refreshAfterMs: number;
   };
-  /** Who looked for keys that there are not. */
+  /** Who looked up keys that do not exist. */
   misses: MissLedger;
-  /** What was counted, and since when its sending is planned (unix milliseconds); -Infinity: it is not. */
+  /** Usage counts, and when their flush was planned (unix milliseconds); -Infinity: no flush is planned. */
   counting: { counter: UseCounter; plannedAt: number };
-  /** How many refused attempts each caller has on record. */
+  /** How many refused attempts of each caller the audit log has. */
   refusals: RefusalsOnRecord;
 }
 

@@ -6,14 +6,17 @@ import { expiryMoment } from '../keys/expiration.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
 
-/** What is known of a key, ready to decide calls with: the stored record, and what is worked out from it once. */
+/** The stored record of a key, with what is computed from it once to decide calls. */
 export interface KeyRecord extends VerificationRecord {
   allowlist: Allowlist;
   /** Unix milliseconds; null: never. */
   expiresAt: number | null;
-  /** What a caller that is allowed gets to know; made once, because it is the same at every call. */
+  /** What an allowed call is told about its key. Built once, because it is the same at every call. */
   verified: VerifiedKey;
-  /** When it was put into KV, as far as this isolate knows (unix milliseconds); Infinity: it is not to be kept there. */
+  /**
+   * When the record was written to KV, as far as this isolate knows (unix milliseconds). Infinity: never write it to
+   * KV.
+   */
   cachedAt: number;
   /** The key's user, as a caller. */
   user: { id: string; orgId: number; role: Role; type: UserType };
@@ -21,10 +24,10 @@ export interface KeyRecord extends VerificationRecord {
   reach: Reach;
 }
 
-/** A key that was allowed a call, and what it may do: with the names of this catalogue. */
+/** An allowed key and what it may do, typed with this catalogue's permission names. */
 export type VerifiedKey = WireKey<PermissionName>;
 
-/** @throws when the stored allowlist or date cannot be read: what means nothing must not let anyone in. */
+/** @throws when the stored allowlist or date cannot be read: an unreadable rule must not let anyone in. */
 export function compileKeyRecord(stored: VerificationRecord, cachedAt = Number.POSITIVE_INFINITY): KeyRecord {
   const permissions = effectivePermissions(stored, stored.userRole);
   const expiresAt = stored.expirationDate === null ? null : expiryMoment(stored.expirationDate);
@@ -56,7 +59,7 @@ export function compileKeyRecord(stored: VerificationRecord, cachedAt = Number.P
   };
 }
 
-/** What is stored of a key, as it was true at this place in the change feed. */
+/** The stored part of a record, marked as true at this sequence number of the change feed. */
 export function storedRecord(record: KeyRecord, seq: number): VerificationRecord {
   return {
     epoch: record.epoch,
@@ -82,8 +85,8 @@ const BYTES_OF_NETWORK = 250;
 const BYTES_OF_TEXT = 24;
 
 /**
- * What a record takes of an isolate's memory, in bytes: an estimate on the large side, for a bound. `npm run bench` holds
- * it against what it does take.
+ * The memory that a record takes, in bytes: a high estimate, for a bound. `npm run bench` compares it with the real
+ * size.
  */
 export function weightOfRecord({ label, ipWhitelist, permissions, verified }: KeyRecord): number {
   return (

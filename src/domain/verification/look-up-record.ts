@@ -9,25 +9,24 @@ import { readClock } from './read-clock.ts';
 import { cachedSince, refreshIfDue } from './refresh-cache.ts';
 
 /*
- * The tiers: isolate memory, KV, D1. What is found in a lower one fills the upper ones. Nothing is used that the rule of
- * heard-changes.ts does not vouch for at that moment, wherever it comes from.
+ * The tiers: isolate memory, KV, D1. A record found in a lower tier fills the upper ones. A record from any tier is
+ * used only if `HeardChanges.isUsable` accepts it at that moment.
  */
 
 const KV_BUDGET_MS = 300;
-/** A tier may answer when what was heard of the feed has just become too old; then it is all done once more. */
+/** While a tier answers, the last feed answer may become too old. The look-up then runs once more. */
 const MOST_ROUNDS = 2;
 
 export type LookUp =
   | { outcome: 'found'; record: KeyRecord }
   | { outcome: 'absent' }
-  /** There are too many look-ups of keys that are in no cache. */
+  /** The payer has looked up too many keys that are in no cache. */
   | { outcome: 'over_budget' }
-  /** Storage gave no answer that can be relied on. That is no verdict about the key. */
+  /** Storage gave no reliable answer. That is no verdict about the key. */
   | { outcome: 'unavailable' };
 
 /**
- * What memory has of a secret, if it may be used at `now`; null otherwise. This is what nearly every call comes to, so
- * it waits for nothing.
+ * The record in memory, if it may be used at `now`; else null. Nearly every call ends here, so it waits for nothing.
  */
 export function recallRecord(services: Verification, hash: string, now: number): KeyRecord | null {
   const held = services.memory.records.get(hash);
@@ -38,14 +37,14 @@ export function recallRecord(services: Verification, hash: string, now: number):
 }
 
 /**
- * Finds what is known of a secret, wherever that takes.
+ * Finds the record of a secret in memory, KV or D1.
  * @param hash its SHA-256, in hex
- * @param payer tells who pays if there is no such key
+ * @param payer names who pays if there is no such key
  */
 export async function lookUpRecord(services: Verification, hash: string, payer: () => MissPayer): Promise<LookUp> {
   const { memory, settings } = services;
   if (isKnownAbsent(services, hash)) return { outcome: 'absent' };
-  // What is in memory has been found once, so a stranger did not make it up.
+  // A key in memory exists, so this look-up is not a stranger's guess.
   const isKnown = memory.records.get(hash) !== undefined;
   const admission = isKnown ? FREE_ADMISSION : await admitLookUp(services, payer());
   if (admission === null) return { outcome: 'over_budget' };
@@ -61,7 +60,7 @@ export async function lookUpRecord(services: Verification, hash: string, payer: 
   }
 }
 
-/** One look-up, that was let through the gate. */
+/** One look-up that the budget admitted. */
 interface Look {
   services: Verification;
   hash: string;
@@ -95,7 +94,7 @@ async function lookUpOnce(look: Look, mostAge: number): Promise<LookUp | 'outdat
 
   const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
-  // What cannot be used for what is in it is as good as not there.
+  // A record in KV that cannot be compiled counts as a miss.
   const inKv = cached.ok && cached.value !== null ? compileCached(services, cached.value) : null;
   if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
   return lookUpInD1(look, mostAge);
@@ -105,12 +104,12 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
   const { services, hash } = look;
   const { heard, memory, settings } = services;
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
-  // What a replica with this bookmark lacks is at most what has happened since the feed was heard.
+  // A replica at this bookmark lacks at most the changes since the feed was last heard.
   const asOf = heard.lastHeardAt;
   const { clockSteps } = heard;
   let stored = await readFromD1(look, { bookmark: heard.lookupBookmark });
   if (stored.ok && stored.value !== null && !isUsable(stored.value)) {
-    // The replica lacks a change that this isolate has heard of since, or made itself.
+    // The replica lacks a change that this isolate has heard of since or made itself, so the primary is read.
     stored = await readFromD1(look, 'primary');
   }
   if (!stored.ok) {
@@ -118,7 +117,7 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
     return { outcome: 'unavailable' };
   }
   if (stored.value === null) {
-    // An absence is never stretched into the grace: "no such key" would be said of keys that were made meanwhile.
+    // An absence never uses the grace: a key created during the outage would be called unknown.
     const isKnown = heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
     if (!isKnown || heard.clockSteps !== clockSteps) return 'outdated';
     memory.records.delete(hash);
@@ -133,8 +132,8 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
 }
 
 /**
- * Waits for D1 as long as a call does. What comes later is kept for the next call, which may use it if the feed vouches
- * for it then: else a key could never be read from a D1 that is always that slow.
+ * Reads D1 within a call's budget. A late answer is kept for the next call, which checks it against the feed. Without
+ * that, no key could ever be read from a D1 that is always slower than the budget.
  */
 async function readFromD1(
   { services, hash, foundKey }: Look,
@@ -164,8 +163,8 @@ function keepLate(services: Verification, hash: string, late: VerificationRecord
 }
 
 /**
- * With a bound of zero: the primary is asked at each call, and there is no grace. Memory is told which keys there are,
- * for the gate before this, and never asked what they may do.
+ * With a bound of zero: every call reads the primary, and there is no grace. Memory only tells the budget which keys
+ * exist; no verdict is made from it.
  */
 async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
   const found = await lookUpInPrimary(services, hash);
@@ -174,7 +173,10 @@ async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
   return found;
 }
 
-/** Asks the primary, without cache and without grace: also where a verdict's effects outlive it. */
+/**
+ * Reads the primary, without cache and without grace. Calls that write use it too, because a write outlives its
+ * verdict.
+ */
 export async function lookUpInPrimary(services: Verification, hash: string): Promise<LookUp> {
   const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
   if (!stored.ok) {
@@ -186,7 +188,7 @@ export async function lookUpInPrimary(services: Verification, hash: string): Pro
   return record === null ? { outcome: 'unavailable' } : { outcome: 'found', record };
 }
 
-/** A record made ready; null when what is stored means nothing, which lets no one in. */
+/** The compiled record; null when the stored values cannot be read, which lets no one in. */
 function compile(stored: VerificationRecord, cachedAt?: number): KeyRecord | null {
   try {
     return compileKeyRecord(stored, cachedAt);

@@ -4,48 +4,49 @@ import { readClock } from './read-clock.ts';
 import { RecentlyUsed } from './recently-used.ts';
 
 /*
- * The one gate before every read of KV and D1. A made-up key of the right form costs a read of each, so look-ups that
- * find no key are budgeted: by the address that they come from, by the site that this address is in, and in all.
+ * The budget of look-ups, checked before every read of KV and D1. A made-up key of the right form costs a read of each.
+ * So look-ups that find no key are limited: per client address, per site of that address, and per location.
  *
- * The platform's limits count at each question, and can be neither read nor given back. So an isolate asks them after a
- * look-up has found no key; before one only for a payer that is suspect, and what then finds a key is kept as a credit
- * for the payer's next. Before all that stands what this isolate knows by itself, which needs no one's answer.
+ * The platform's rate limits charge every question. They can be neither read nor refunded. So an isolate charges them
+ * after a look-up has found no key. It charges a suspect payer before the look-up; when that finds a key, the charge
+ * becomes a credit for the payer's next look-up. The isolate's own counts are checked first, and need no I/O.
  *
- * What one payer can cost: in one isolate exactly its limit a minute; in a location with many isolates its limit, and
- * in each isolate at most the first MOST_UNCHECKED look-ups besides.
+ * What one payer can cost a minute: in one isolate exactly its limit; in a location with many isolates its limit, plus
+ * at most MOST_UNCHECKED look-ups in each isolate.
  */
 
 const MINUTE_MS = 60_000;
-/** As in wrangler.toml: what the limits of the platform allow a minute. */
+/** What the platform's limits allow a minute. The same numbers are in wrangler.toml. */
 const MOST_OF = { payer: 100, site: 300, location: 3_000 } as const;
 /**
- * Look-ups that a payer without a known absence has under way before its budget is asked first. Many members behind one
- * address may come at once, each with a cold key, and what the limit has counted of them it does not give back.
+ * Concurrent look-ups of a payer without an absence above which the platform's limit is charged first. Fewer are not
+ * charged first: many members behind one address may come at once, each with a cold key, and the platform's limit
+ * refunds nothing.
  */
 const MOST_UNCHECKED = 100;
 /**
- * Look-ups that a payer without an absence may have under way in one isolate. A cold isolate gets all calls of a busy
- * client at once, and each of them looks its key up until the first is answered: those must not be refused.
+ * Concurrent look-ups that a payer without an absence may have in one isolate. A cold isolate gets all calls of a busy
+ * client at once. Each of them looks the key up until the first is answered, and none must be refused.
  */
 const MOST_AT_ONCE = 300;
-/** For so long after an absence a payer counts as one who tries keys, and is held to the total of the location. */
+/** For so long after an absence a payer is suspect: it may be guessing keys, and is held to the location's total. */
 const SUSPECT_MS = 10 * MINUTE_MS;
-/** A look-up that was never answered, because its request ended, counts for so long as under way; then as an absence. */
+/** A look-up whose request ended has no answer. For so long it counts as under way, then as an absence. */
 const LOST_AFTER_MS = 10_000;
-/** Payers remembered; at most some 400 bytes each, but for what they have under way. */
+/** Payers remembered. Each takes about 400 bytes, and more for its look-ups under way. */
 const MOST_ACCOUNTS = 5_000;
 
 /** Who pays for look-ups of keys that are in no cache. */
 export interface MissPayer {
   name: string;
-  /** The site that its address is in, which has a larger budget of its own; null: it has none. */
+  /** The site that the address is in, with a larger budget of its own; null: no site. */
   site: string | null;
 }
 
 /**
- * Who pays when a call is known by its address only, or by its address and the backend that got it: so a stranger who
- * tries keys behind a backend does not spend what the backend needs for the others.
- * @param behind names the backend; empty for calls that come here themselves
+ * The payer of a call: its client address, and the backend that the call came through. With the backend's name in it, a
+ * stranger who guesses keys through one backend does not spend the budget of other calls.
+ * @param behind the backend's name; empty for calls that come here directly
  */
 export function payerOfAddress(clientIp: string | null, behind = ''): MissPayer {
   const network = clientIp === null ? null : networkOfClient(clientIp);
@@ -55,17 +56,17 @@ export function payerOfAddress(clientIp: string | null, behind = ''): MissPayer 
 
 type Kind = keyof typeof MOST_OF;
 
-/** What one isolate knows of a budget. All moments in unix milliseconds. */
+/** One isolate's own count of a budget. All moments in unix milliseconds. */
 class Account {
   readonly kind: Kind;
   readonly name: string;
-  /** Look-ups that found no key, since when. */
+  /** Look-ups that found no key since `#since`. */
   #spent = 0;
   #since = Number.NEGATIVE_INFINITY;
   #lastAbsenceAt = Number.NEGATIVE_INFINITY;
-  /** When each of the look-ups that are under way began, the oldest first. */
+  /** When each look-up under way began, oldest first. */
   readonly #underWay: number[] = [];
-  /** Charges of look-ups that found a key after all. */
+  /** Charges whose look-up found a key: they pay for later look-ups. */
   credits = 0;
 
   constructor(kind: Kind, name: string) {
@@ -81,7 +82,10 @@ class Account {
     return this.#underWay.length > MOST_UNCHECKED;
   }
 
-  /** What is under way counts as spent, until it is answered; of a payer without an absence it has a bound of its own. */
+  /**
+   * Whether one more look-up fits. Look-ups under way count as spent. A payer without an absence has the bound
+   * MOST_AT_ONCE instead.
+   */
   hasRoom(now: number): boolean {
     this.#tidy(now);
     if (this.#spent === 0 && !this.isSuspect(now)) return this.#underWay.length < MOST_AT_ONCE;
@@ -111,7 +115,7 @@ class Account {
   }
 
   #tidy(now: number): void {
-    // Also after a clock that was set back.
+    // The minute also restarts after the clock was set back.
     if (!(now - this.#since >= 0 && now - this.#since < MINUTE_MS)) {
       this.#since = now;
       this.#spent = 0;
@@ -128,7 +132,7 @@ class Account {
   }
 }
 
-/** What an isolate remembers of who looked for keys that there are not. */
+/** One isolate's accounts of who looked up keys that do not exist. */
 export class MissLedger {
   readonly #accounts = new RecentlyUsed<Account>(MOST_ACCOUNTS);
   readonly location = new Account('location', 'all');
@@ -142,30 +146,31 @@ export class MissLedger {
   }
 }
 
-/** A look-up that was let through the gate: it has to be told what came of it. */
+/** An admitted look-up. Its caller must report the outcome. */
 export interface Admission {
-  /** A key was found, also after it was first said that none was. */
+  /** A key was found. May be called after `foundNone`, when the answer came late. */
   foundKey(): void;
   /** There is no such key. */
   foundNone(): void;
   /**
-   * Nothing could be read. This isolate counts it, so that an outage does not lift the budget; but it is no absence, so
-   * that members whose keys are cold are not taken for strangers after it.
+   * Nothing could be read. The isolate counts it as spent, so that an outage does not lift the budget. It is no
+   * absence: members with cold keys must not become suspect by an outage.
    */
   foundNothingOut(): void;
 }
 
-/** For a key that is known to exist, from which no stranger has anything. */
+/** For a key that is known to exist: it costs no budget. */
 export const FREE_ADMISSION: Admission = { foundKey: () => {}, foundNone: () => {}, foundNothingOut: () => {} };
 
-/** Asks for one look-up beyond memory. @returns null when the payer is over its budget: then nothing may be read */
+/** Admits one look-up beyond memory. @returns null when the payer is over its budget: then nothing may be read */
 export async function admitLookUp(services: Verification, payer: MissPayer): Promise<Admission | null> {
   const { misses } = services;
   const now = readClock(services);
   const own = misses.account('payer', payer.name);
   const accounts = payer.site === null ? [own] : [own, misses.account('site', payer.site)];
   const isSuspect = accounts.some((account) => account.isSuspect(now));
-  // A payer without an absence is not held to the total: strangers must not keep members out by being many.
+  // A payer without an absence is not held to the location's total: an attack from many addresses must not lock members
+  // out.
   const held = isSuspect ? [...accounts, misses.location] : accounts;
   if (!held.every((account) => account.hasRoom(now))) return null;
   for (const account of accounts) account.begin(now);
@@ -193,7 +198,7 @@ class Admitted implements Admission {
     this.#begunAt = begunAt;
   }
 
-  /** Asks the platform's limit, or uses what an earlier look-up paid for nothing. */
+  /** Uses a credit of an earlier look-up, or charges the platform's limit. */
   async charge(account: Account): Promise<boolean> {
     if (account.credits > 0) account.credits -= 1;
     else if (!(await this.#services.limits.misses[account.kind].allows(account.name))) return false;
@@ -201,7 +206,7 @@ class Admitted implements Admission {
     return true;
   }
 
-  /** It was not let through after all. */
+  /** The platform's limit refused the look-up. */
   withdraw(): void {
     for (const account of this.#accounts) account.end(this.#begunAt);
     this.#giveBack();
@@ -222,7 +227,7 @@ class Admitted implements Admission {
     const now = readClock(this.#services);
     for (const account of [...this.#accounts, this.#services.misses.location]) {
       account.suspect(now);
-      // What the limit says to it does not matter: a payer with an absence is asked before its next look-up.
+      // The limit's answer does not matter here: a suspect payer is charged before its next look-up.
       if (!this.#charged.has(account)) this.#services.defer(this.charge(account));
     }
   }

@@ -1,9 +1,9 @@
 import type { Verification } from '../services.ts';
 
 /**
- * The clock (unix milliseconds), for all that verification does. A clock that was set back makes every moment that the
- * isolate remembers mean something else: what was heard 25 s ago looks as if it were new, and what lies in the future
- * would stop things for as long. So all of it is forgotten, and the next call asks the feed again.
+ * Reads the clock (unix milliseconds) for verification. When the clock was set back, remembered moments mislead: old
+ * answers look new, and moments in the future stop polls until they pass. So all of them are forgotten, and the next
+ * call polls the feed again.
  */
 export function readClock(services: Verification): number {
   const now = services.now();

@@ -1,6 +1,6 @@
 /**
- * A map that forgets what was used longest ago when it grows too heavy. A `Map` keeps the order of insertion, which is
- * all it takes.
+ * A map that evicts its least recently used entries when it grows too heavy. It relies on a `Map` keeping the order of
+ * insertion.
  */
 export class RecentlyUsed<Value> {
   readonly #entries = new Map<string, Value>();
@@ -9,8 +9,8 @@ export class RecentlyUsed<Value> {
   #weight = 0;
 
   /**
-   * @param most what all entries together may weigh
-   * @param weigh what one weighs, always the same for the same one; without it, entries are counted
+   * @param most the most that all entries together may weigh
+   * @param weigh the weight of one entry, which must not change; left out, each entry weighs 1
    */
   constructor(most: number, weigh: (value: Value) => number = () => 1) {
     this.#most = most;

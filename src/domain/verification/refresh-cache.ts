@@ -4,21 +4,21 @@ import { type KeyRecord, storedRecord } from './key-record.ts';
 import { readClock } from './read-clock.ts';
 
 /*
- * KV forgets a record an hour after it was written, also of a key that is in use all the time. An isolate that has it in
- * memory writes it again before that, so that other isolates need not go to D1 for it.
+ * KV drops a record an hour after it was written, even for a key in constant use. An isolate that has the record in
+ * memory writes it again before that, so that other isolates need not read D1.
  */
 
-/** When a record in KV is written again: half of the time that it is kept. */
+/** Age at which a record in KV is written again: half of the time that KV keeps it. */
 export const REFRESH_AFTER_MS = (KEEP_SECONDS / 2) * 1000;
 
-/** When a record that KV gave was written. A moment that cannot be, because clocks differ, is taken for now. */
+/** When a record read from KV was written. An impossible moment (clocks differ) counts as now. */
 export function cachedSince(writtenAt: number | null, now: number): number {
   return writtenAt !== null && writtenAt <= now && now - writtenAt <= KEEP_SECONDS * 1000 ? writtenAt : now;
 }
 
 /**
- * Writes a record into KV again when what is known there of it is old. An isolate asks once in half an hour for each
- * key, and writes only what no other isolate has written meanwhile.
+ * Writes a record to KV again when its copy there is old. An isolate checks each key once in half an hour, and writes
+ * only when no other isolate has written meanwhile.
  */
 export function refreshIfDue(services: Verification, hash: string, held: KeyRecord, now: number): void {
   if (now - held.cachedAt < services.memory.refreshAfterMs) return;
@@ -30,7 +30,7 @@ async function refresh(services: Verification, hash: string, held: KeyRecord): P
   const { cache, heard, memory, settings } = services;
   const cached = await cache.read(hash);
   const now = readClock(services);
-  // Also what is written has to be usable at this moment: after the await it may not be any more.
+  // The record must still be usable after the await: only usable records are written.
   const isUsable = (record: Parameters<typeof heard.isUsable>[0]) =>
     heard.isUsable(record, now, settings.maxStalenessMs);
   if (cached !== null && cached.writtenAt !== null && isUsable(cached.record)) {
@@ -40,6 +40,6 @@ async function refresh(services: Verification, hash: string, held: KeyRecord): P
       return;
     }
   }
-  // True up to what was heard last: so an isolate that begins, and knows of few changes, can use it too.
+  // The record is marked as true up to the last answer, so that a new isolate, which knows few changes, can use it.
   if (isUsable(held)) await cache.write(hash, storedRecord(held, heard.vouchedSeq(held)));
 }

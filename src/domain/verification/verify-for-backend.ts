@@ -7,8 +7,8 @@ import { payerOfAddress } from './miss-budget.ts';
 import { concealForeign, type Verdict, verifyKey } from './verify-key.ts';
 
 /**
- * Decides about a call that someone else's backend got. A key of an organisation that the caller does not work in looks
- * as if it did not exist, in whatever state it is.
+ * Decides about a call that another backend received. A key of an organisation that the caller has no access to is
+ * answered as unknown, whatever its state.
  */
 export async function verifyForBackend(
   services: Verification & Usage,
@@ -20,7 +20,8 @@ export async function verifyForBackend(
     payerOfAddress(call.clientIp, `organisation ${caller.user.orgId}`),
   );
   const verdict = concealForeign(found, (orgId) => hasAccessToOrganisation(caller, orgId));
-  // As it is answered: what a stranger asks about a key is no use of it, and no place that it is used from.
+  // The concealed verdict is counted: a question from another organisation is no use of the key, and its address no
+  // source.
   recordVerdict(services, verdict, call.clientIp);
   return verdict;
 }

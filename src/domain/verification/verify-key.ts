@@ -7,15 +7,15 @@ import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look
 import type { MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 
-/** `key` of a refusal names the key that was refused, where there is one. */
+/** `key` of a refusal: the refused key; null when there is none. */
 export type Verdict =
   | { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord }
   | { allowed: false; code: DenialCode; key: Pick<VerifiedKey, 'id' | 'orgId'> | null };
 
 /**
- * Decides about one call with a key: at once for a key in memory, which is nearly always, else when storage has answered.
+ * Decides about one call with a key. The verdict is synchronous for a key in memory (nearly always), else a promise.
  * @param apiKey as the client sent it; null or empty when it sent none
- * @param payer tells who pays for the look-up when the key is in no cache (see miss-budget.ts)
+ * @param payer names who pays for the look-up when the key is in no cache (see miss-budget.ts)
  */
 export function verifyKey(
   services: Verification,
@@ -30,7 +30,7 @@ export function verifyKey(
   return verifyHash(services, hashApiKey(apiKey), call, payer);
 }
 
-/** The same for a key that is known by its hash only. */
+/** `verifyKey` for a key that is known only by its hash. */
 export function verifyHash(
   services: Verification,
   hash: string,
@@ -49,11 +49,11 @@ async function lookUpAndDecide(
   payer: () => MissPayer,
 ): Promise<Verdict> {
   const found = await lookUpRecord(services, hash, payer);
-  // From here to the verdict there is no await: what the look-up vouched for, it vouched for at this moment.
+  // No await may stand between the look-up's check and the verdict: the check holds for this moment only.
   return decideFound(services, hash, found, call);
 }
 
-/** Decides once more about a key that was verified, by what D1's primary has of it at this moment. */
+/** Decides again about a verified key, by what D1's primary holds now. */
 export async function confirmHash(services: Verification, hash: string, call: Call): Promise<Verdict> {
   return decideFound(services, hash, await lookUpInPrimary(services, hash), call);
 }
@@ -77,7 +77,7 @@ function decide(hash: string, record: KeyRecord, call: Call, now: number): Verdi
   return { allowed: true, key: record.verified, secretHash: hash, record };
 }
 
-/** A verdict as it is told to those who may know of some organisations only: the keys of others do not exist for them. */
+/** The verdict that a caller may see: keys of organisations that it may not know of are answered as unknown. */
 export function concealForeign(verdict: Verdict, mayKnowOf: (orgId: number) => boolean): Verdict {
   return verdict.key === null || mayKnowOf(verdict.key.orgId)
     ? verdict
