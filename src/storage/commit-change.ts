@@ -1,4 +1,4 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, inArray, max, type SQL, sql } from 'drizzle-orm';
 import type { AuditAction } from '../wire/audit-actions.ts';
 import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
 import { type Database, runBatch, type Statement, writeThenRead } from './database.ts';
@@ -116,13 +116,29 @@ export async function commitUserChange(
     db
       .select({ epoch: feedState.epoch, head: feedState.head, id: apiKeys.id, label: apiKeys.label })
       .from(feedState)
-      .leftJoin(apiKeys, and(eq(apiKeys.userId, change.userId), eq(apiKeys.revokedAt, change.now)))
+      .leftJoin(
+        apiKeys,
+        and(eq(apiKeys.userId, change.userId), inArray(apiKeys.id, keysRevokedSince(db, change.userId, change.audit))),
+      )
       .orderBy(apiKeys.id),
   );
   const [feed] = rows ?? [];
   if (rows === null || feed === undefined) return null;
   stores.heard.note({ epoch: feed.epoch, seq: feed.head, id: change.userId });
   return { revokedKeys: rows.flatMap(({ id, label }) => (id === null || label === null ? [] : [{ id, label }])) };
+}
+
+/** Inside a batch that has put a change of a user on record: the keys of that user that it revoked by events after that. */
+function keysRevokedSince(db: Database, userId: string, { action }: ChangeEvent['audit']) {
+  const ofUser = eq(auditEvents.userId, userId);
+  const ownEvent = db
+    .select({ id: max(auditEvents.id) })
+    .from(auditEvents)
+    .where(and(ofUser, eq(auditEvents.action, action)));
+  return db
+    .select({ id: auditEvents.apiKeyId })
+    .from(auditEvents)
+    .where(and(ofUser, eq(auditEvents.action, 'api_key.revoked'), gt(auditEvents.id, sql`(${ownEvent})`)));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { and, eq, exists, gt, inArray, isNull, ne, notExists, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, inArray, isNotNull, isNull, ne, notExists, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { auditColumns, type ChangeEvent, nameOfActor } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
@@ -30,11 +30,11 @@ export function revokeKeysOfPromoted(
       ),
     );
   const isKnownToAnother = and(ne(mintedBy, userId), notExists(mayGive));
-  const revokedNow = and(eq(apiKeys.userId, userId), eq(apiKeys.revokedAt, now));
   const secretInUse = db
     .select({ hash: apiKeySecrets.hash })
     .from(apiKeySecrets)
     .where(and(eq(apiKeySecrets.keyId, apiKeys.id), isNull(apiKeySecrets.retiresAt), isKnownToAnother));
+  const isToBeRevoked = and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), exists(secretInUse));
   const keyOfSecret = db
     .select({ id: apiKeys.id })
     .from(apiKeys)
@@ -47,7 +47,19 @@ export function revokeKeysOfPromoted(
     actor,
     now,
   });
+  const revokedOfUser = db
+    .select({ id: apiKeys.id })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.userId, userId), isNotNull(apiKeys.revokedAt)));
   return [
+    // The events first, by the condition of the update: a moment does not tell which keys this batch revoked, because
+    // another one may have revoked some in the same millisecond.
+    insertFrom(
+      db,
+      auditEvents,
+      { ...event, id: sql`NULL`, orgId: apiKeys.orgId, apiKeyId: apiKeys.id, userId: apiKeys.userId },
+      sql`${apiKeys} WHERE ${isToBeRevoked}`,
+    ),
     db
       .update(apiKeys)
       .set({
@@ -56,7 +68,7 @@ export function revokeKeysOfPromoted(
         revokedAt: now,
         revision: sql`${apiKeys.revision} + 1`,
       })
-      .where(and(eq(apiKeys.userId, userId), isNull(apiKeys.revokedAt), exists(secretInUse))),
+      .where(isToBeRevoked),
     db
       .update(apiKeySecrets)
       .set({ retiresAt: now })
@@ -64,12 +76,6 @@ export function revokeKeysOfPromoted(
     db
       .update(apiKeySecrets)
       .set({ sealed: null })
-      .where(inArray(apiKeySecrets.keyId, db.select({ id: apiKeys.id }).from(apiKeys).where(revokedNow))),
-    insertFrom(
-      db,
-      auditEvents,
-      { ...event, id: sql`NULL`, orgId: apiKeys.orgId, apiKeyId: apiKeys.id, userId: apiKeys.userId },
-      sql`${apiKeys} WHERE ${revokedNow}`,
-    ),
+      .where(and(isNotNull(apiKeySecrets.sealed), inArray(apiKeySecrets.keyId, revokedOfUser))),
   ];
 }

@@ -4,6 +4,7 @@ import { type Answer, call, createKey, readCurrent, readKey } from '../support/c
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { eventsOf } from '../support/events.ts';
 import { expectOutOfReach } from '../support/expect-error.ts';
+import { openIsolate } from '../support/own-isolate.ts';
 import { changeUser, createOrganisation, createPerson, createUser, type Person } from '../support/people.ts';
 import { countRows, writingNothing } from '../support/stored.ts';
 
@@ -68,6 +69,30 @@ describe('when a user is raised beyond what the maker of its key could give', ()
     expect(answer.body).toEqual({ id: userId, status: 'success' });
     expect(await codeOf(key)).toBe('REVOKED');
     expect(await codeOf(rotated.body.api_key)).toBe('VALID');
+  });
+
+  test('a key that someone revoked in the same millisecond has one event, and is not named', async () => {
+    const { userId, keyId } = await madeFor('BUSINESS_MANAGER', false);
+    const other = await createKey(admin.key, { user_id: userId });
+    const isolate = openIsolate();
+    const { result, events } = await eventsOf(keys.PROVIDER, async () => {
+      expect((await isolate.call(keys.PROVIDER, `POST /v2/api_keys/revoke/${other.id}`)).status).toBe(200);
+      return isolate.call(keys.PROVIDER, `POST /v2/user/${userId}`, { body: { role: 'PROVIDER' } });
+    });
+    expect(result.body.revoked_api_keys).toEqual([{ id: keyId, label: 'a key' }]);
+    expect(events.map(({ action, api_key_id }) => [action, api_key_id])).toEqual([
+      ['api_key.revoked', other.id],
+      ['user.changed', null],
+      ['api_key.revoked', keyId],
+    ]);
+  });
+
+  test('a change that revokes nothing names nothing, whatever was revoked in the same millisecond', async () => {
+    const { userId, keyId } = await madeFor('BUSINESS_MANAGER');
+    const isolate = openIsolate();
+    await isolate.call(keys.PROVIDER, `POST /v2/api_keys/revoke/${keyId}`);
+    const answer = await isolate.call(keys.PROVIDER, `POST /v2/user/${userId}`, { body: { first_name: 'Other' } });
+    expect(answer.body).toEqual({ id: userId, status: 'success' });
   });
 
   test('a key that its user made itself stays', async () => {
