@@ -2,7 +2,7 @@ import './quiet-wrangler.ts';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import type { Keyring } from '../domain/secrets/keyring.ts';
-import { type Abandoned, abandonUnopened, findUnopened, resealSecrets } from '../domain/secrets/reseal-secrets.ts';
+import { abandonUnopened, findUnopened, resealSecrets, type Unopened } from '../domain/secrets/reseal-secrets.ts';
 import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
@@ -53,7 +53,7 @@ async function reseal(services: Acting & Secrets, keyring: Keyring): Promise<voi
 
 async function abandon(services: Acting & Secrets, keyring: Keyring): Promise<void> {
   const found = await findUnopened(services, keyring);
-  if (found.secrets === 0) {
+  if (found.forms.length === 0) {
     console.log('Nothing to do: every sealed secret opens with an entry of MASTER_KEYS.');
     return;
   }
@@ -64,14 +64,14 @@ These keys go on working, and can be rotated and revoked. They can never be show
     process.exitCode = 1;
     return;
   }
-  const { secrets } = await abandonUnopened(services, keyring);
-  console.log(`Done: ${secrets} sealed secrets were given up. Keys can be made and rotated again.`);
+  await abandonUnopened(services, found);
+  console.log(`Done: ${found.forms.length} sealed secrets were given up. Keys can be made and rotated again.`);
 }
 
-function describe({ secrets, keyIds }: Abandoned): string {
+function describe({ forms, keyIds }: Unopened): string {
   const named = keyIds.slice(0, KEYS_NAMED).join(', ');
   const more = keyIds.length > KEYS_NAMED ? ` and ${keyIds.length - KEYS_NAMED} more` : '';
-  return `${secrets} sealed secrets, of the keys ${named}${more}, open`;
+  return `${forms.length} sealed secrets, of the keys ${named}${more}, open`;
 }
 
 /** Asks on the terminal; without one, or without an answer, it is a no. */

@@ -8,7 +8,7 @@ import { insertFrom, isOneOf } from './statements.ts';
  * between a key may be revoked, a user demoted, or the row that is to change be changed by someone else. So a batch has
  * statements that fail when that has happened, and D1 then rolls the whole batch back, whatever else is in it.
  *
- * Such a statement inserts into a table whose CHECK constraint lets nothing in. While all is well it inserts no row, and
+ * Such a statement inserts into a table whose CHECK constraint lets no 0 in. While all is well it inserts no row, and
  * so writes nothing.
  */
 

@@ -153,7 +153,10 @@ export const feedState = sqliteTable(
   (table) => [check('feed_state_one_row', sql`${table.id} = 1`)],
 );
 
-/** Always empty: nothing can be inserted. A batch that must not be committed tries to, and is rolled back (commit-guard.ts). */
+/**
+ * Always empty: the CHECK lets no 0 in, and the code inserts nothing else. A batch that must not be committed tries to, and
+ * is rolled back (commit-guard.ts).
+ */
 export const commitGuard = sqliteTable('commit_guard', { holds: integer('holds').notNull() }, (table) => [
   check('commit_guard_holds', sql`${table.holds} = 1`),
 ]);

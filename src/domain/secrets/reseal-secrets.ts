@@ -61,48 +61,43 @@ export async function resealSecrets(
   return { resealed: done, unopened };
 }
 
-/** What giving up sealed secrets would lose, or has lost. */
-export interface Abandoned {
-  secrets: number;
-  /** The keys that they belong to. They go on working, and cannot be shown any more. */
+/** Sealed secrets that no master key opened when they were looked for. */
+export interface Unopened {
+  forms: readonly SealedSecret[];
+  /** The keys that they belong to. They go on working, and cannot be shown once the forms are given up. */
   keyIds: number[];
 }
 
 /**
  * Finds the sealed secrets that no master key opens, for someone to decide on; nothing is changed.
  */
-export async function findUnopened(services: Stores, keyring: Keyring): Promise<Abandoned> {
-  const found: SealedSecret[] = [];
-  for await (const secrets of eachUnopened(services, keyring)) found.push(...secrets);
-  return describe(found);
+export async function findUnopened(services: Stores, keyring: Keyring): Promise<Unopened> {
+  const forms: SealedSecret[] = [];
+  for await (const secrets of eachUnopened(services, keyring)) forms.push(...secrets);
+  return { forms, keyIds: [...new Set(forms.map(({ keyId }) => keyId))].toSorted((a, b) => a - b) };
 }
 
 /**
- * Drops the sealed form of every secret that no master key opens: the way on when MASTER_KEYS is lost. The keys go on
- * working, for that needs only the hash; they can be rotated and revoked, and not shown.
+ * Drops the sealed forms that were found not to open: the way on when MASTER_KEYS is lost. The keys go on working, for that
+ * needs only the hash; they can be rotated and revoked, and not shown.
+ *
+ * Only these forms, as they were found. Whoever decides takes as long as it likes, and the Worker may have sealed secrets
+ * meanwhile under an entry that the command lacks. They are on record before the first one is dropped, because a command can
+ * be killed at any moment.
  */
-export async function abandonUnopened(services: Stores, keyring: Keyring): Promise<Abandoned> {
-  const dropped: SealedSecret[] = [];
-  for await (const secrets of eachUnopened(services, keyring)) {
-    await dropSealedForms(services.db, secrets);
-    dropped.push(...secrets);
+export async function abandonUnopened(services: Stores, { forms }: Unopened): Promise<void> {
+  if (forms.length === 0) return;
+  await recordOccurrence(services, {
+    orgId: 'deployment',
+    apiKeyId: null,
+    userId: null,
+    audit: { action: 'secrets.abandoned', changes: { abandoned: forms.length } },
+    actor: { operator: 'reseal --abandon' },
+    now: services.now(),
+  });
+  for (let start = 0; start < forms.length; start += AT_ONCE) {
+    await dropSealedForms(services.db, forms.slice(start, start + AT_ONCE));
   }
-  const abandoned = describe(dropped);
-  if (abandoned.secrets > 0) {
-    await recordOccurrence(services, {
-      orgId: 'deployment',
-      apiKeyId: null,
-      userId: null,
-      audit: { action: 'secrets.abandoned', changes: { abandoned: abandoned.secrets } },
-      actor: { operator: 'reseal --abandon' },
-      now: services.now(),
-    });
-  }
-  return abandoned;
-}
-
-function describe(secrets: readonly SealedSecret[]): Abandoned {
-  return { secrets: secrets.length, keyIds: [...new Set(secrets.map(({ keyId }) => keyId))].toSorted((a, b) => a - b) };
 }
 
 async function* eachUnopened({ db }: Stores, keyring: Keyring): AsyncGenerator<SealedSecret[]> {
