@@ -15,7 +15,7 @@ export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<O
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
-/** @returns null when the caller or the key was changed between the judgement and the write */
+/** @returns null when the caller or the key's user was changed, or the key revoked, between the judgement and the write */
 async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
@@ -23,7 +23,9 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
   if (key.revokedAt !== null) return { keyId: key.id };
   const revoked = await storage.revokeKey(services, key.id, caller.user.id, {
     audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-    actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
+    // Not by the key itself: of it only counts that nobody has revoked it, which the statement asks. Whoever holds a leaked
+    // key could otherwise change it between each judgement and its write, and so keep it from being revoked.
+    actor: actorOf(caller, { userIds: [key.userId] }),
     now: services.now(),
   });
   return revoked === null ? null : { keyId: key.id };
