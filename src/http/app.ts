@@ -10,15 +10,15 @@ import { permissionRoutes } from './routes/permissions.ts';
 import { userRoutes } from './routes/users.ts';
 import { verificationRoutes } from './routes/verification.ts';
 
-/** The HTTP API, which the site mounts under `/v2`. `compose` makes what one request works with. */
+/** The HTTP API, which the site mounts under `/v2`. `compose` builds the services for one request. */
 export function createApi(compose: Compose) {
   const api = new Hono<HttpEnv>();
   api.use(noStore);
 
-  // Who calls, and how often: before anything else about the request is looked at.
+  // The caller and the rate limit are checked before anything else about the request.
   api.use(provideServices(compose));
   api.use(authenticate);
-  // Before the limit, which does not hold for it: a backend verifies as often as it is called itself.
+  // Mounted before the rate limit, which does not hold for it: a backend verifies as often as it is called itself.
   api.route('/api_keys/verify', verificationRoutes);
   api.use(limitRate);
 

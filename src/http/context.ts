@@ -5,34 +5,35 @@ import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import type { DenialCode } from '../wire/denial.ts';
 
 /*
- * What is in the context of a request. Middleware declares what it puts there (`Puts`) and what it needs there (`Needs`), so
- * that a route that forgets a middleware does not compile. Handlers need nothing said: hono gives them what was put.
+ * What the context of a request holds. Middleware declares what it puts there (`Puts`) and what it needs there
+ * (`Needs`), so a route that forgets a middleware does not compile. Handlers declare nothing: hono infers their context
+ * from the middleware before them.
  */
 
 interface AnswerVariables {
   requestId: string;
-  /** The code of the answer, where it is an error. */
+  /** The `code` of an error answer. */
   code?: string;
-  /** What the key of this call was refused for after it was verified; unset: nothing. */
+  /** The code that the calling key was refused with after it was verified; unset: it was not refused. */
   keyDenial?: DenialCode;
 }
 
 export interface CallVariables extends AnswerVariables {
   services: Services;
   caller: Caller;
-  /** What the key of this call says of itself, as it was verified. */
+  /** The calling key, as verification returned it. */
   verifiedKey: VerifiedKey;
-  /** Messages of the act's own rules about a body, by field. */
+  /** Applies the act's own rules to a body that the schema refused. Returns messages by field. */
   findWrongFields?: (body: unknown) => Record<string, string>;
 }
 
-/** Of any request, refused ones too: what only calls have may not be there. */
+/** Of any request, refused ones included: the variables of a call may be unset. */
 export interface HttpEnv {
   Bindings: Env;
   Variables: AnswerVariables & Partial<CallVariables>;
 }
 
-/** Of a call whose key was verified, with what further middleware has put there. */
+/** Of a call whose key was verified, with what later middleware put there. */
 export interface CallEnv<Put = unknown> {
   Bindings: Env;
   Variables: CallVariables & Put;
@@ -45,8 +46,8 @@ export type Puts<Put> = MiddlewareHandler<CallEnv<Put>>;
 export type Needs<Needed> = (c: Holding<CallVariables & Needed>, next: Next) => Promise<Response | undefined>;
 
 /**
- * A context with these variables at least. hono's own type takes a context with exactly them only. Of what hono has, it
- * holds what is used here.
+ * A context that has at least these variables. hono's own type accepts only a context that has exactly these. Of hono's
+ * members, this type lists the ones that are used here.
  */
 interface Holding<Variables> extends Pick<Context, 'req' | 'json'> {
   readonly var: Readonly<Variables>;
@@ -55,7 +56,7 @@ interface Holding<Variables> extends Pick<Context, 'req' | 'json'> {
   set(name: 'findWrongFields', value: NonNullable<CallVariables['findWrongFields']>): void;
 }
 
-/** For helpers: of whatever request. */
+/** For helpers that take any request. */
 export type AnyContext = Holding<AnswerVariables>;
-/** For helpers: of whatever call whose key was verified. */
+/** For helpers that take any call whose key was verified. */
 export type CallContext = Holding<CallVariables>;

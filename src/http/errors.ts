@@ -5,26 +5,27 @@ import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../w
 import type { AnyContext } from './context.ts';
 
 /*
- * The one place that speaks HTTP about what went wrong: every failure, from the domain or from the request itself,
- * becomes an answer in the contract's shape here.
+ * The one place that maps failures to HTTP. Every failure, of the domain or of the request itself, becomes an answer in
+ * the contract's shape here.
  */
 
-/** What can be wrong with a request before the domain is asked. */
+/** Failures that no act of the domain returns: a faulty request, or an error that was thrown. */
 type RequestFailure =
   | { refused: 'body_too_large' }
   | { refused: 'body_timeout' }
   | { refused: 'unsupported_media_type' }
-  /** Thrown by a query or at a commit: nothing is known of what came of it. */
+  /** A query or a commit threw. Whether a write took effect is not known. */
   | { refused: 'storage_failed' }
   | { refused: 'internal' };
 
 export type Failure = Refusal | RequestFailure;
 
-/** Answers a request that failed. */
+/** Answers a failed request. Notes its code for the access log and the usage counts. */
 export function fail(c: AnyContext, failure: Failure): Response {
   const { status, code, errors, headers } = describe(failure);
   c.set('code', code);
-  // What the key was refused for after it was verified is counted as its use. To reach too far is such a refusal.
+  // The use of a verified key is counted under the code that it was refused with. Out of reach counts as
+  // `PERMISSION_DENIED`.
   if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');

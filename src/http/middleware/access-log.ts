@@ -5,19 +5,24 @@ import { log } from '../../log.ts';
 import type { HttpEnv } from '../context.ts';
 
 /**
- * Lines about refused calls (4xx) with one code, in one isolate and minute. Anyone can be refused as often as one likes,
- * with no key at all, and each line costs the operator; by code, so that a flood of one hides no other.
+ * The most log lines about refused calls (4xx) with one code, for each isolate and minute. Anyone can cause refusals
+ * without end and without a key, and each line costs the operator. Each code has its own count, so that a flood of one
+ * hides no other.
  */
 const MOST_LINES = 20;
 const MINUTE_MS = 60_000;
-/** How long dropped lines are counted before a line tells of them: an event is kept for 30 s after its answer. */
+/**
+ * How long dropped lines are counted before one line reports them. The platform keeps an event for only 30 s after its
+ * answer.
+ */
 const TELL_AFTER_MS = 25_000;
 
 /**
- * One line for each request that failed, or for each one at all (`REQUEST_LOG`): what succeeds is what a verifying
- * service does all day, and changes are in the audit log. A line holds the pattern of the route and never the URL, in
- * which a client may have put anything, a key included. Of refused calls the first ones of a minute have a line each,
- * and a line tells how many more there were, by code; with `all`, nothing is left out.
+ * Logs each failed request on one line, or every request with `REQUEST_LOG=all`. By default successful requests are
+ * left out: they are the bulk of a verifying service's traffic, and changes are in the audit log. A line holds the
+ * route's pattern and never the URL, because a client may have put anything into a URL, a key included. Of refused
+ * calls (4xx), only the first of each minute have a line each, by code. A further line says how many were dropped, by
+ * code. With `all`, none is dropped.
  */
 export function accessLog() {
   const sample = new Sample();
@@ -38,7 +43,7 @@ export function accessLog() {
         message: 'request',
         request_id: c.get('requestId'),
         method: c.req.method,
-        // After the handlers: that of the last one that ran.
+        // The handlers have run, so this is the pattern of the last one that ran.
         route: routePath(c),
         status,
         code,
@@ -49,7 +54,7 @@ export function accessLog() {
   });
 }
 
-/** Sees to it that a line tells of what was dropped, once for all that is dropped until then. */
+/** Schedules one log line that reports all lines dropped until then, unless one is scheduled already. */
 function tellLater(c: Context<HttpEnv>, sample: Sample): void {
   const now = c.var.services?.now() ?? Date.now();
   if (!sample.plansToTell(now)) return;
@@ -60,14 +65,14 @@ function tellLater(c: Context<HttpEnv>, sample: Sample): void {
   );
 }
 
-/** Which refused calls of an isolate have a line, and how many had none. No I/O, no clock. */
+/** Decides which refused calls of an isolate are logged, and counts the dropped ones. No I/O, no clock. */
 class Sample {
   #minute = Number.NaN;
   readonly #lines = new Map<string, number>();
   #dropped = new Map<string, number>();
   #plannedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether one more refusal with this code has a line at `now` (unix milliseconds); else it is counted as dropped. */
+  /** Whether to log one more refusal with this code at `now` (unix milliseconds). If not, it is counted as dropped. */
   takes(code: string, now: number): boolean {
     const minute = Math.floor(now / MINUTE_MS);
     if (minute !== this.#minute) this.#lines.clear();
@@ -79,7 +84,10 @@ class Sample {
     return false;
   }
 
-  /** Whether it is for this call to tell of what was dropped: no other one is about to. An event may end before it does. */
+  /**
+   * Whether this call must report what was dropped, because no other is about to. A plan is given up after twice its
+   * wait: its event may have ended before it reported.
+   */
   plansToTell(now: number): boolean {
     const sincePlan = now - this.#plannedAt;
     if (sincePlan >= 0 && sincePlan < 2 * TELL_AFTER_MS) return false;
@@ -87,7 +95,7 @@ class Sample {
     return true;
   }
 
-  /** How many calls had no line, by code, and begins anew. */
+  /** Returns how many lines were dropped, by code, and resets the counts. */
   takeDropped(): Record<string, number> {
     const dropped = Object.fromEntries(this.#dropped);
     this.#dropped = new Map();

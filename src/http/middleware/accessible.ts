@@ -6,10 +6,10 @@ import type { Puts } from '../context.ts';
 import { fail } from '../errors.ts';
 
 /*
- * What the path names is found before the body is looked at: by the contract a 404 comes before a 400.
+ * Finds what the path names before the body is validated: in the contract a 404 comes before a 400.
  */
 
-/** The id of a key or an organisation in a path; null for what cannot be one, and so names nothing that exists. */
+/** Parses the id of a key or an organisation in a path; null for text that cannot be an id. */
 export function readId(text: string | undefined): number | null {
   if (text === undefined || !/^[1-9][0-9]*$/.test(text)) return null;
   const id = Number(text);
@@ -17,11 +17,14 @@ export function readId(text: string | undefined): number | null {
 }
 
 export interface KeyPut {
-  /** The key that the path names, once the caller is known to have access to it. */
+  /** The key that the path names. The caller has access to it. */
   key: Key;
 }
 
-/** Finds the key that the path names. What is no id names nothing, so it is not found. */
+/**
+ * Finds the key that the path names. Answers 404 if there is none, or the caller has no access to it, or the path holds
+ * no id.
+ */
 export const accessibleKey: Puts<KeyPut> = async (c, next) => {
   const id = readId(c.req.param('id'));
   const key = id === null ? null : await findKeyById(c.get('services'), c.get('caller'), id);
@@ -31,11 +34,14 @@ export const accessibleKey: Puts<KeyPut> = async (c, next) => {
 };
 
 interface UserPut {
-  /** The person that the path names, once the caller is known to have access to it. */
+  /** The person that the path names. The caller has access to it. */
   user: User;
 }
 
-/** Finds the person that the path names. */
+/**
+ * Finds the person that the path names. Answers 404 if there is none, if it is a bot, or if the caller has no access to
+ * its organisation.
+ */
 export const accessibleUser: Puts<UserPut> = async (c, next) => {
   const user = await findUserById(c.get('services'), c.get('caller'), c.req.param('id') ?? '');
   if (user === null) return fail(c, { refused: 'not_found' });

@@ -2,13 +2,13 @@ import { createMiddleware } from 'hono/factory';
 import type { HttpEnv } from '../context.ts';
 
 /*
- * Headers that answers have whatever becomes of the request. They are set before the handlers run: a header that is set on a
- * finished response costs a copy of it, and a page can still replace one.
+ * Headers of every answer, whatever the outcome. They are set before the handlers run. A header that is set on a
+ * finished response costs a copy of it, and a page can still replace one that was set before.
  */
 
 /**
- * Gives each request an id of our own making: one from the client could be anything, and would let it write into logs
- * that others read.
+ * Gives each request an id that is generated here. An id from the client could hold anything, and would let it write
+ * into logs that others read.
  */
 export const requestId = createMiddleware<HttpEnv>(async (c, next) => {
   const id = crypto.randomUUID();
@@ -17,7 +17,7 @@ export const requestId = createMiddleware<HttpEnv>(async (c, next) => {
   await next();
 });
 
-/** Answers speak of keys and of who holds them: nothing between here and the client may keep one. */
+/** Forbids caches to keep an answer, because answers describe keys and their holders. */
 export const noStore = createMiddleware<HttpEnv>(async (c, next) => {
   c.header('Cache-Control', 'no-store');
   await next();
@@ -27,14 +27,15 @@ const POLICY = "default-src 'none'; frame-ancestors 'none'";
 const A_YEAR = 'max-age=31536000';
 
 /**
- * Tells a browser not to guess a type, not to say where it came from, to run and frame nothing, and to come back by https
- * only.
+ * Tells a browser not to guess content types, to send no referrer, to run and frame nothing, and to use https only for
+ * a year.
  */
 export const securityHeaders = createMiddleware<HttpEnv>(async (c, next) => {
   c.header('X-Content-Type-Options', 'nosniff');
   c.header('Referrer-Policy', 'no-referrer');
   c.header('Content-Security-Policy', POLICY);
-  // Browsers ignore it over plain http, as on one's own machine (RFC 6797), so it is not sent there.
+  // Browsers ignore this header over plain http (RFC 6797), which a local server speaks, so it goes out over https
+  // only.
   if (c.req.url.startsWith('https:')) c.header('Strict-Transport-Security', A_YEAR);
   await next();
 });

@@ -8,10 +8,10 @@ import { readApiKeys } from '../../wire/api-key-headers.ts';
 import type { CallEnv, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
-/** Makes what one event works with, from its bindings and its context. */
+/** Builds the services for one event from its bindings and its context. */
 export type Compose = (env: Env, context: Pick<ExecutionContext, 'waitUntil'>) => Services;
 
-/** Puts what the domain works with into the context. */
+/** Puts the services into the context. */
 export function provideServices(compose: Compose) {
   return createMiddleware<HttpEnv>(async (c, next) => {
     c.set('services', compose(c.env, c.executionCtx));
@@ -20,8 +20,8 @@ export function provideServices(compose: Compose) {
 }
 
 /**
- * Resolves who calls: verifies the key of the request, from the address that Cloudflare saw, and puts the caller into
- * the context. What the call may do is asked later, by `requires`.
+ * Verifies the key of the request, from the client address that Cloudflare saw, and puts the caller into the context.
+ * `requires` checks later what the caller may do. Counts the use of the key once the call is answered.
  */
 export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   const [apiKey = null, another] = readApiKeys((name) => c.req.header(name));
@@ -29,7 +29,8 @@ export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
     recordUse(c.get('services'), { keyId: null, code: 'MALFORMED_KEY', clientIp: null });
     return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
   }
-  // Only this header: Cloudflare sets it on what comes from outside, whereas X-Forwarded-For is the client's to write.
+  // Only this header is trusted. Cloudflare sets it on every request from outside, whereas a client can write
+  // X-Forwarded-For.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
   const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
   if (!verdict.allowed) {
@@ -39,7 +40,8 @@ export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   c.set('caller', callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, clientIp));
   c.set('verifiedKey', verdict.key);
   await next();
-  // Also with what a middleware after this one refused the key for, such as a permission that it lacks.
+  // Later middleware or the act may have refused the key, for a missing permission say. The use is counted under that
+  // code.
   const code = c.get('keyDenial') ?? 'VALID';
   recordUse(c.get('services'), { keyId: verdict.key.id, code, clientIp });
 });

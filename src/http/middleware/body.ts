@@ -4,11 +4,11 @@ import type { CallContext, CallEnv, Needs, Puts } from '../context.ts';
 import { fail } from '../errors.ts';
 
 const MOST_BYTES = 64 * 1024;
-/** A client sends as slowly as it likes; what was judged when the headers came grows old meanwhile. */
+/** A client can send a body as slowly as it likes. What was judged when its headers arrived goes stale meanwhile. */
 const DEADLINE_MS = 10_000;
 
 export interface BodyPut {
-  /** The body, read whole; null when it is not UTF-8. */
+  /** The whole body as text; null when it is not UTF-8. */
   bodyText: string | null;
 }
 
@@ -21,19 +21,23 @@ const declaredAsJson = createMiddleware<CallEnv>(async (c, next) => {
 });
 
 /**
- * Reads the body whole and puts its text into the context, `null` for what is not UTF-8. It comes before the caller is
- * confirmed and before anything is looked up or judged, so that no client decides how old a judgement gets.
+ * Reads the whole body and puts its text into the context, `null` if it is not UTF-8. It runs before the caller is
+ * confirmed, and before what the path names is looked up. So a client that sends slowly cannot make these judgements
+ * stale. Answers 413 if the body is too large, and 408 if it is not whole by the deadline.
  */
 const readBody: Puts<BodyPut> = async (c, next) => {
   const body = await readWithin(c, MOST_BYTES, DEADLINE_MS);
   if ('refused' in body) return fail(c, body);
   c.set('bodyText', decode(body.bytes));
-  // The stream is used up. Validators of hono read the body from the request again.
+  // The stream is consumed, and hono's validators read the body from the request again.
   if (body.bytes.length > 0) c.req.raw = new Request(c.req.raw, { body: body.bytes });
   await next();
 };
 
-/** For calls with a body: declared as JSON, not too large, and here in time. What is in it is looked at by `validJson`. */
+/**
+ * For calls with a body. Answers 413 if it is too large, 415 if it is not declared as JSON, 408 if it is late.
+ * `validJson` checks its content.
+ */
 export const jsonBody: Puts<BodyPut> = every(
   createMiddleware<CallEnv>(async (c, next) => {
     if (declaredLength(c) > MOST_BYTES) return fail(c, { refused: 'body_too_large' });
@@ -43,10 +47,16 @@ export const jsonBody: Puts<BodyPut> = every(
   readBody,
 );
 
-/** For calls that take no body: one may come all the same, if it is not too large. `emptyBody` looks at it later. */
+/**
+ * For calls that take no body: reads one that is sent anyway, within the same size and deadline. `emptyBody` checks its
+ * content.
+ */
 export const optionalBody = readBody;
 
-/** Nothing, or `{}` of any type. It comes after what finds the thing that the path names: 404 before 400. */
+/**
+ * Accepts no body, or `{}` of any content type; else answers 400. It runs after what the path names was found, because
+ * a 404 comes before a 400.
+ */
 export const emptyBody: Needs<BodyPut> = async (c, next) => {
   const body = c.var.bodyText;
   if (body === null || !/^\s*(\{\s*\}\s*)?$/.test(body)) {
@@ -84,7 +94,7 @@ async function readWithin(c: CallContext, mostBytes: number, milliseconds: numbe
     }
   } finally {
     cancelTimer();
-    // What the client has not sent is of no interest. It may never come, so no one waits for this.
+    // The rest of the body is not needed. It may never arrive, so the cancellation is not awaited.
     reader.cancel().catch(() => {});
   }
 }
@@ -99,7 +109,7 @@ function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<Array
   return whole;
 }
 
-/** Bytes as text; null when they are not UTF-8, which the platform would quietly mend. */
+/** Bytes as text; null when they are not UTF-8. The platform's default is to replace such bytes silently. */
 function decode(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);

@@ -4,18 +4,18 @@ import { fail } from '../errors.ts';
 import { payerOfCalls } from './limit-rate.ts';
 
 /*
- * One read may go through thousands of rows, or through every key of an organisation, and five a second of them, within
- * the usual limit, would make the look-ups of everyone wait. So they have a limit of their own, for each
- * user, beside the usual one.
+ * A costly read goes through thousands of rows, or through every key of an organisation. The general limit lets a user
+ * make five a second, which would make everyone's look-ups wait. So costly reads have a limit of their own, for each
+ * user, in addition to the general one.
  */
 
-/** Limits what costs much whatever it asks: the audit log, and usage. */
+/** For reads that are costly whatever the query: the audit log, and usage. */
 export const limitCostlyReads = createMiddleware<CallEnv>(async (c, next) => {
   if (!(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
-/** Limits a list where it looks for a text, which no index finds. */
+/** For lists: limits only a list that searches for text, because no index serves a search. */
 export const limitSearches = createMiddleware<CallEnv>(async (c, next) => {
   const isSearch = (c.req.query('search_text') ?? c.req.query('query') ?? '').trim() !== '';
   if (isSearch && !(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });

@@ -7,22 +7,22 @@ import { fail } from '../errors.ts';
 import type { BodyPut } from './body.ts';
 
 /*
- * How often one may call. A user has a limit, so that no one's key, a leaked one say, uses up what the others of the
- * organisation need; the organisation has a larger one. What takes rights away has a limit apart: whoever holds a key
- * must not be able to keep it from being revoked.
+ * Rate limits of calls. Each user has a limit, so that one user's key, such as a leaked one, cannot use up the
+ * organisation's calls. The organisation has a larger limit. Calls that take rights away have a separate limit: whoever
+ * holds a key must not be able to prevent its revocation by using up the general limit.
  */
 
-/** Middlewares that put a limit of their own in place of the general one. */
+/** Middleware that replaces the general limit on its route. */
 const limitsOfRoutes = new Set<unknown>();
 
-/** The general limit. A route has it unless it has one of the limits below. */
+/** The general limit. It holds for each route that has none of the limits below. */
 export const limitRate = createMiddleware<CallEnv>(async (c, next) => {
   const isLimitedLater = matchedRoutes(c).some(({ handler }) => limitsOfRoutes.has(handler));
   if (!isLimitedLater && !(await allowsCall(c))) return refuse(c);
   await next();
 });
 
-/** For routes that take rights away. It comes after the permission that the call needs. */
+/** The limit of routes that take rights away. It runs after the permission check. */
 export const limitTakingAway = limitOfRoute(
   createMiddleware<CallEnv>(async (c, next) => {
     if (!(await allowsTakingAway(c))) return refuse(c);
@@ -31,8 +31,8 @@ export const limitTakingAway = limitOfRoute(
 );
 
 /**
- * For routes that take rights away or do something else, as the body says. It comes after the permission that the call
- * needs, and after the size of the body is known to be bounded. A body that is no JSON takes nothing away.
+ * The limit of routes whose body decides whether they take rights away. It runs after the permission check, and after
+ * the body was read, which bounds its size. A body that is not JSON takes no rights away.
  */
 export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPut> {
   return limitOfRoute(async (c, next) => {
@@ -59,7 +59,10 @@ async function allowsCall(c: CallContext): Promise<boolean> {
   );
 }
 
-/** Whose calls are limited together: a user's. All main integrations of an organisation are one user, and each a program. */
+/**
+ * The name under which calls are counted: the user's. A main integration key is counted by itself. All of an
+ * organisation's share one bot user, but each is a different program.
+ */
 export function payerOfCalls({ user, apiKeyId }: Caller): string {
   return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
 }

@@ -5,7 +5,7 @@ import type { PermissionName } from '../../domain/permissions/permissions.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 
-/** Lets only callers on whose key has this permission. */
+/** Answers 403 unless the caller has this permission. */
 export function requires(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
     if (!c.get('caller').reach.permissions.includes(permission)) {
@@ -16,8 +16,8 @@ export function requires(permission: PermissionName) {
 }
 
 /**
- * The same for calls that write, before the body is read. Who lacks the permission by the verdict at hand is asked about
- * at D1's primary, because the permission may have been given a moment ago.
+ * The same for calls that write. It runs before the body is read. A caller that lacks the permission by the verdict at
+ * hand is judged anew from D1's primary, because the permission may have been given a moment ago.
  */
 export function requiresToWrite(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
@@ -28,7 +28,10 @@ export function requiresToWrite(permission: PermissionName) {
   });
 }
 
-/** For calls that write, after the body was read: the caller as D1's primary has it at this moment. */
+/**
+ * For calls that write or show a secret: judges the caller anew from D1's primary, after the body was read, and puts it
+ * into the context.
+ */
 export function confirmed(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
     const answer = await confirm(c, permission);
@@ -37,7 +40,10 @@ export function confirmed(permission: PermissionName) {
   });
 }
 
-/** For calls that only show, after the body was read: the verdict of this moment, within the bound like any other. */
+/**
+ * For calls that only read: verifies the caller again, after the body was read, and puts it into the context. The
+ * verdict keeps the bound on staleness, as any other does.
+ */
 export function stillAllowed(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
     const again = await reverifyCaller(c.get('services'), c.get('caller'), [permission]);

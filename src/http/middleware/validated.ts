@@ -6,7 +6,7 @@ import { fail } from '../errors.ts';
 import type { BodyPut } from './body.ts';
 
 /*
- * zod-validator with its hook: an answer is in the contract's shape, and names every wrong field at once.
+ * zod-validator with a hook that puts a 400 into the contract's shape, and names every wrong field at once.
  */
 
 type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
@@ -16,19 +16,21 @@ type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
 >;
 
 /**
- * What the act will say of the fields that can be read, in a body that is wrong elsewhere: messages by field.
- * @param found what middleware has put into the context
+ * Applies the act's rules to the readable fields of a body that the schema refused.
+ * @param found what earlier middleware put into the context
+ * @returns messages by field
  */
 type ActsRules<Needed> = (found: Readonly<CallVariables & Needed>, body: unknown) => Record<string, string>;
 
 /**
- * Validates the JSON body. It is two handlers, to be spread into those of the route.
- * @param actsRules rules that look at the day, the caller or the key. The act applies them to a body that passes the
- * schema; they are asked here only so that the answer to one that does not names every wrong field too
+ * Validates the JSON body.
+ * @param actsRules rules that depend on the day, the caller or the key. The act applies them to a body that passes the
+ * schema. Here they are applied only to a body that fails it, so that the answer names every wrong field
+ * @returns two handlers, to be spread into the route's
  */
 export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, actsRules?: ActsRules<Needed>) {
   const readable: Needs<BodyPut & Needed> = async (c, next) => {
-    // The validator would mend bytes that are not UTF-8, and throw for what is no JSON.
+    // The validator would silently replace bytes that are not UTF-8, and throw for text that is not JSON.
     const problem = findBodyProblem(c.var.bodyText);
     if (problem !== null) return fail(c, { refused: 'invalid', fields: { body: problem } });
     if (actsRules !== undefined) c.set('findWrongFields', (body) => actsRules(c.var, body));
@@ -52,8 +54,8 @@ export function validQuery<Output>(schema: z.ZodType<Output>): Validated<'query'
 }
 
 /**
- * What of a query is percent-encoded wrongly, or is no UTF-8 behind it. hono gives such text as it stands, so that someone
- * would look for `%ff` and find nothing.
+ * Finds the parameters of a query whose percent-encoding is wrong or does not decode to UTF-8. hono leaves such text
+ * undecoded, so a search would look for the literal `%ff` and find nothing.
  */
 function findMalformed(url: string): z.core.$ZodIssue[] {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
@@ -68,7 +70,7 @@ function findMalformed(url: string): z.core.$ZodIssue[] {
     });
 }
 
-/** Percent-encoded UTF-8, read; null when it is none. */
+/** Decodes percent-encoded UTF-8; null when the text is not that. */
 function decode(text: string): string | null {
   try {
     return decodeURIComponent(text);
@@ -88,11 +90,17 @@ function findBodyProblem(body: string | null): string | null {
   }
 }
 
-/** A body of 64 KiB can hold thousands of wrong fields, and an answer that names them all is many times as long. */
+/**
+ * How many wrong fields an answer names. A body of 64 KiB can hold thousands, and an answer that named them all would
+ * be many times as long as the body.
+ */
 const MOST_NAMED = 50;
 const LONGEST_NAME = 40;
 
-/** One message for each wrong field, the first; nested fields as `ip_whitelist.2`. Beyond 50, how many more there are. */
+/**
+ * The first message for each wrong field; a nested field is named as `ip_whitelist.2`. Beyond 50 fields, `body` says
+ * how many more are wrong.
+ */
 function messagesByField(
   issues: readonly z.core.$ZodIssue[],
   more: Record<string, string> = {},
@@ -121,7 +129,7 @@ function fieldAt(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'body' : path.map(String).join('.');
 }
 
-/** A name that a client made up, for an answer. */
+/** Shortens a field name for an answer: a client can make up names of any length. */
 function shorten(name: string): string {
   const letters = [...name.slice(0, 2 * LONGEST_NAME + 2)];
   return letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME).join('')}…` : name;

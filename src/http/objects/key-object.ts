@@ -9,7 +9,7 @@ interface KeyView {
   /** Unix milliseconds. */
   now: number;
   includeAllPermissions: boolean;
-  /** When keys last allowed a call, by their ids; null: nothing is known of that now. */
+  /** When each key last allowed a call (unix milliseconds), by key id; null: usage cannot be read now. */
   lastUses: ReadonlyMap<number, number> | null;
 }
 
@@ -49,7 +49,7 @@ function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string |
   return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
 }
 
-/** The fields of the key object that a client reads and cannot set: a PUT takes them back and ignores them. */
+/** The read-only fields of the key object: a PUT accepts and ignores them. */
 export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'id',
   'user_id',
@@ -69,7 +69,7 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'status',
 ];
 
-/** What a caller is told of the key that it calls with: all from the verification itself. */
+/** A verified key, as `GET /current` and `POST /verify` show it. All of it comes from the verification itself. */
 export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
   return {
     id: key.id,
@@ -85,7 +85,7 @@ export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
   };
 }
 
-/** Why a call would be allowed or refused. */
+/** The answer of `POST /explain/{id}`: the verdict, and every check behind it. */
 export function explanationObject({ decision, checks }: AccessExplanation) {
   return { verdict: { allowed: decision.allowed, code: decision.allowed ? 'VALID' : decision.code }, checks };
 }

@@ -4,11 +4,11 @@ import { findLastUses } from '../../domain/usage/report-usage.ts';
 import { type KeyObject, keyObject } from './key-object.ts';
 
 /*
- * The one way from keys to what an answer shows of them, with when each was last used. While usage cannot be read, that is
- * left out.
+ * Every answer shows keys through this file, each with the time of its last use. While usage cannot be read, that time
+ * is left out.
  */
 
-/** `includeAllPermissions`: the list as it is stored, also what the key's user lacks today. */
+/** `includeAllPermissions`: show the stored permissions, those that the key's user lacks today included. */
 interface Shown {
   includeAllPermissions?: boolean;
 }
@@ -25,7 +25,7 @@ export async function showKey(services: Services, key: Key, shown: Shown = {}): 
   return toObject(key);
 }
 
-/** The key object of a key that was made by this call: it was never used, so usage is not read. */
+/** The key object of a key that this call just made. It was never used, so usage is not read. */
 export function showNewKey(services: Services, key: Key): KeyObject {
   return keyObject(key, { now: services.now(), includeAllPermissions: false, lastUses: new Map() });
 }

@@ -7,7 +7,7 @@ export function formatTimestamp(moment: number): string {
 /** RFC 3339, or a timestamp as above: they differ in the letter between date and time, and in the length of the offset. */
 const MOMENT = /^(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(\.\d{1,9})?([Zz]|[+-]\d{2}(?::?\d{2})?)$/;
 
-/** Reads a moment, into unix milliseconds; null for anything else, days that do not exist included. */
+/** Parses such a moment into unix milliseconds; null for anything else, a day that does not exist included. */
 export function parseMoment(text: string): number | null {
   const [, date, time, fraction = '', offset = ''] = MOMENT.exec(text) ?? [];
   if (date === undefined || time === undefined) return null;

@@ -9,12 +9,12 @@ export function userObject(user: User) {
     last_name: user.lastName,
     email: user.email,
     role: user.role,
-    // A bot is never invited: it has nothing to sign in to.
+    // A bot cannot sign in, so it is never invited.
     status: user.type === 'user' && user.signedInAt === null ? 'invited' : 'active',
     disabled: user.disabled,
     created_at: Math.floor(user.createdAt / 1000),
   };
 }
 
-/** The fields of the user object that a client reads and cannot set. */
+/** The read-only fields of the user object. */
 export const READ_ONLY_USER_FIELDS: readonly string[] = ['id', 'org_id', 'status', 'created_at'];

@@ -22,7 +22,7 @@ export const verificationRoutes = new Hono<CallEnv>().post(
     if (verdict.allowed) {
       return c.json({ valid: true, code: 'VALID', key: currentKeyObject(verdict.key, call.clientIp) });
     }
-    // That there is no verdict is not a verdict: over the budget of look-ups, or without storage.
+    // Both codes mean that there is no verdict: the budget of look-ups is used up, or storage gave no answer.
     if (verdict.code === 'RATE_LIMITED' || verdict.code === 'UNAVAILABLE')
       return fail(c, { refused: 'denied', code: verdict.code });
     return c.json({ valid: false, code: verdict.code });

@@ -3,13 +3,16 @@ import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 import { findTextProblem, MAX_SEARCH_LENGTH } from '../../domain/text-rules.ts';
 
 /*
- * The kinds of fields that bodies and queries are made of, each rule with a message that says what to do.
+ * Kinds of fields that bodies and queries share. Each rule has a message that says what to do.
  */
 
 const MAX_PER_PAGE = 100;
 const USUAL_PER_PAGE = 30;
 
-/** What zod says by itself speaks of types; this says what to send. Rules with a message of their own keep it. */
+/**
+ * Replaces zod's own messages, which describe types, by ones that say what to send. A rule with a message of its own
+ * keeps it.
+ */
 z.config({
   customError: (issue) => {
     if (issue.code === 'invalid_type') {
@@ -19,12 +22,12 @@ z.config({
   },
 });
 
-/** Text of one line, of at most so many code points, trimmed. */
+/** Text of one line, trimmed, of at most `longest` code points. */
 export function text(longest: number) {
   return limitedText(longest, false);
 }
 
-/** The same of any number of lines. */
+/** The same with any number of lines. */
 export function textOfLines(longest: number) {
   return limitedText(longest, true);
 }
@@ -43,7 +46,9 @@ function limitedText(longest: number, mayHaveLines: boolean) {
     });
 }
 
-/** A list of at most so many entries. Of a longer one only that is said: naming each entry would take megabytes. */
+/**
+ * A list of at most `most` entries. A longer list gets that message only: naming each wrong entry could take megabytes.
+ */
 export function list<Item extends z.ZodType>(item: Item, most: number) {
   return z
     .array(z.unknown())
@@ -55,7 +60,7 @@ export function nonEmptyText(longest: number) {
   return text(longest).refine((value) => value !== '', 'Must not be empty.');
 }
 
-/** A query's yes or no: `true`, `false`, `1`, `0` and the like, in any letter case. */
+/** A boolean in a query: `true`, `false`, `1`, `0` and the like, in any letter case. */
 export const flag = z.stringbool('Must be true or false.');
 
 const digits = z
@@ -70,7 +75,7 @@ export const rowId = wholeNumber.refine((id) => id >= 1, 'Must be an id, from 1.
 
 /** The fields that page a list. */
 export const paging = {
-  // Below the first page is the first page: clients that count from 0 get an answer.
+  // A page below 1 counts as page 1, so that clients that count from 0 get an answer.
   page: digits
     .transform((page) => Math.max(page, 1))
     .refine(Number.isSafeInteger, 'Is out of range.')
@@ -80,10 +85,10 @@ export const paging = {
     .default(USUAL_PER_PAGE),
 };
 
-/** Text to look for, in a query; empty looks for nothing. */
+/** The search text of a query; undefined when it is empty. */
 export const searchText = z
   .string()
-  // A URL is logged on its way, here and elsewhere, so what only looks like a key is too much in one.
+  // URLs are logged on their way, here and elsewhere. So anything that has the shape of a key is refused in one.
   .refine((value) => !containsApiKey(value), {
     error: 'A key must not be in a URL. Use POST /v2/api_keys/find.',
     abort: true,
@@ -92,7 +97,7 @@ export const searchText = z
   .transform((value) => (value === '' ? undefined : value))
   .optional();
 
-/** Drops the fields that a client reads and cannot set, so that what GET returned can be put back. */
+/** Drops read-only fields from a body, so that what GET returned can be put back. */
 export function dropFields(names: readonly string[]) {
   return (body: unknown): unknown => {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;

@@ -29,9 +29,9 @@ import {
 } from './fields.ts';
 
 /*
- * Bodies and queries of the calls on keys, each rule with a message that says what to do. What a schema gives is what the
- * domain takes: nothing after it looks at the wire's names again. A schema is a constant: rules that look at the day, the
- * caller or the key are the act's.
+ * Bodies and queries of the calls on keys. Each rule has a message that says what to do. A schema's output is the
+ * domain's input, so no later code reads the wire's names. Schemas are constants: rules that depend on the day, the
+ * caller or the key belong to the act.
  */
 
 /** In code points; longer than any address. */
@@ -45,7 +45,7 @@ const networkEntry = z
     'Must be an IPv4 or IPv6 address or CIDR network, without leading zeros, port or zone id.',
   );
 
-/** Whether the day is still to come is the act's to say. */
+/** The act checks that the day is in the future. */
 const expirationDate = z.iso.date('Must be a date that exists, as YYYY-MM-DD, or null.').nullable().optional();
 
 const label = nonEmptyText(MAX_LABEL_LENGTH);
@@ -55,11 +55,11 @@ const keyFields = {
   expiration_date: expirationDate,
   ip_whitelist: list(networkEntry, MAX_ALLOWLIST_ENTRIES).optional(),
   has_restricted_permissions: z.boolean().optional(),
-  // Which names there are is the act's to say: a key may have stored some that the catalogue has lost.
+  // The act checks the names: a key may have stored one that the catalogue no longer has.
   permissions: list(z.string(), MAX_LISTED_PERMISSIONS).optional(),
 };
 
-/** Each of the two fields of a restriction requires the other. */
+/** `has_restricted_permissions` and `permissions` each require the other. */
 function checkRestriction(body: unknown, context: z.RefinementCtx) {
   const { has_restricted_permissions: restricted, permissions } = UNREAD_RESTRICTION.parse(body);
   const add = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
@@ -73,7 +73,7 @@ function checkRestriction(body: unknown, context: z.RefinementCtx) {
 
 const UNREAD_RESTRICTION = z.object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() }).partial();
 
-/** So that one answer names everything. */
+/** Runs a check even when fields are wrong, so that one answer names every problem. */
 const ALSO_WHEN_FIELDS_ARE_WRONG = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
@@ -123,7 +123,10 @@ function toRestriction(hasRestrictedPermissions: boolean | undefined, permission
   return { hasRestrictedPermissions, permissions };
 }
 
-/** What can be read of the fields of a key in a body that is wrong elsewhere, for the rules that are the act's. */
+/**
+ * The readable key fields of a body that the schema refused, for the act's rules. An unreadable field is undefined, an
+ * unreadable entry null.
+ */
 export const readableKeyFields = z
   .object({
     expiration_date: expirationDate.catch(undefined),
@@ -137,7 +140,7 @@ export const readableKeyFields = z
     permissions: body.permissions,
   }));
 
-/** The same for a new key, with whom it is for. */
+/** The same for a new key, with its owner; undefined where the owner cannot be read. */
 export const readableKeyRequest = z
   .unknown()
   .transform((body) => ({ ...readableKeyFields.parse(body), owner: owner.safeParse(body).data }));
@@ -145,7 +148,7 @@ export const readableKeyRequest = z
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
 
-/** Body of `POST /api_keys/rotate/{id}`: how long the old secret goes on working. */
+/** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working. */
 export const rotateKeyBody = z
   .strictObject({
     overlap_seconds: z
@@ -160,7 +163,7 @@ const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMI
   .default([])
   .transform((names) => names.filter(isPermissionName));
 
-/** The address that a call comes from, as its backend saw it. What cannot be read as one passes no list. */
+/** The client address of a call, as the backend that asks saw it. Text that is no address passes no allowlist. */
 const clientAddress = text(MAX_ADDRESS_LENGTH).nullable().default(null);
 
 /** Body of `POST /api_keys/verify`. */

@@ -20,7 +20,7 @@ export const newUserBody = z
     email,
     first_name: nonEmptyText(MAX_NAME_LENGTH),
     last_name: nonEmptyText(MAX_NAME_LENGTH),
-    // Least privilege, for who says nothing.
+    // Least privilege by default.
     role: z.enum(ROLES).default('BUSINESS_MANAGER'),
     org_id: z.int().positive().optional(),
   })
@@ -54,7 +54,7 @@ export const userPatchBody = z
 
 const DISABLING = z.object({ disabled: z.literal(true) });
 
-/** Whether a body of `POST /user/{id}` takes rights away, whatever else is in it. */
+/** Whether a body of `POST /user/{id}` disables the user, and so takes rights away, whatever its other fields are. */
 export function disablesUser(body: unknown): boolean {
   return DISABLING.safeParse(body).success;
 }
