@@ -4,31 +4,32 @@ import { countTouched, type Database } from './database.ts';
 import { apiKeys, auditEvents } from './schema.ts';
 
 /*
- * Reading and forgetting the audit log. It is written by the write path (commit-change.ts), with what it records.
+ * Reads and prunes the audit log. The write path (commit-change.ts) appends each event together with the change that it
+ * records.
  *
- * The log is the largest table of the database that look-ups need, and every administrator may read in it. So a query
- * reads at most MOST_EVENTS of it and a page more, whatever is asked: it follows an index that serves one filter
- * together with the action and the order, and applies what is left to the newest events that this finds.
+ * The log is the largest table of the database that look-ups need, and every administrator may read it. So a query
+ * reads at most MOST_EVENTS of its events plus a page, whatever the filters. It follows an index that serves one filter
+ * together with the action and the order. It applies the other filters to the newest events that the index finds.
  */
 
 export type AuditEventRow = typeof auditEvents.$inferSelect;
 
 export interface AuditFilter {
-  /** Whose: everything, what happened in an organisation, or what concerns the keys of a user. */
+  /** Which events: all, those in an organisation, or those that concern the keys of a user. */
   scope: 'all' | { orgId: number } | { keysOfUserId: string };
   apiKeyId?: number | undefined;
   userId?: string | undefined;
   action?: AuditAction | undefined;
-  /** The id of an event: only those from before it. */
+  /** The id of an event: only events before it. */
   before?: number | undefined;
 }
 
-/** How far a count goes, and how far back pages reach; `before` goes further. */
+/** The most events that are counted, and that pages reach. `before` reaches further back. */
 const MOST_EVENTS = 10_000;
 
 /**
  * One page of events, newest first, and how many there are in all.
- * @returns `count` up to `MOST_EVENTS`, and whether there are no more than that
+ * @returns `count`, at most `MOST_EVENTS`, and whether it is exact
  */
 export async function readAuditEvents(
   db: Database,
@@ -48,7 +49,8 @@ export async function readAuditEvents(
     .orderBy(desc(auditEvents.id))
     .limit(MOST_EVENTS + 1)
     .as('audit_events');
-  // Where nothing is left to apply, a page ends the walk along the index; its rows are read once its ids are known.
+  // Without further filters, reading stops along the index at the end of the page. Whole rows are read for the page's
+  // ids only.
   const ids =
     rest === undefined
       ? db.select({ id: auditEvents.id }).from(auditEvents).where(indexed).orderBy(desc(auditEvents.id))
@@ -65,7 +67,7 @@ export async function readAuditEvents(
   return { events, count: Math.min(count, MOST_EVENTS), countIsExact: count <= MOST_EVENTS };
 }
 
-/** The filter in two parts: what one index serves, and what is left for the events that it finds. */
+/** Splits the filter in two: what one index serves, and the rest, to be applied to the events that the index finds. */
 function conditionsOf(db: Database, filter: AuditFilter): { indexed: SQL | undefined; rest: SQL | undefined } {
   const { scope } = filter;
   const byKey = filter.apiKeyId === undefined ? undefined : eq(auditEvents.apiKeyId, filter.apiKeyId);
@@ -81,8 +83,8 @@ function conditionsOf(db: Database, filter: AuditFilter): { indexed: SQL | undef
         )
       : undefined;
 
-  // The narrowest first. An event of a key is one of the key's user, in the user's organisation, so that of what the
-  // first finds the others nearly always leave all or nothing.
+  // The narrowest condition comes first. An event about a key is also about the key's user, in that user's
+  // organisation. So of what the first condition finds, the others nearly always keep all or nothing.
   const [narrowest, ...others] = [byKey, byUser, ofOwner, inOrganisation].filter(
     (condition) => condition !== undefined,
   );
@@ -92,10 +94,10 @@ function conditionsOf(db: Database, filter: AuditFilter): { indexed: SQL | undef
 }
 
 /**
- * Forgets events from before a moment (unix milliseconds), the oldest first and of at most `most` numbers: a backlog of
- * millions in one statement would pass the time that D1 gives it. Events are in the order in which they happened, so
- * this reads what it deletes and one row more.
- * @returns how many it forgot
+ * Deletes events from before a moment (unix milliseconds), at most `most` ids from the oldest on. A backlog of millions
+ * in one statement would exceed D1's time limit. Events are in the order in which they happened, so this reads what it
+ * deletes and one row more.
+ * @returns how many it deleted
  */
 export async function pruneAuditLog(db: Database, before: number, most: number): Promise<number> {
   const { id, at } = auditEvents;

@@ -3,8 +3,8 @@ import { countTouched, type Database } from './database.ts';
 import { feedState, keyChanges } from './schema.ts';
 
 /*
- * The change feed: what the database says of every statement that could change a verdict. D1 has one writer, so the
- * numbers rise in the order in which the changes were committed.
+ * The change feed: one row for each change that can change a verdict. D1 has one writer, so its numbers rise in the
+ * order of the commits.
  */
 
 interface FeedChange {
@@ -23,7 +23,7 @@ export interface FeedAnswer {
   lowest: number | null;
   /** The newest changes after the number that was asked from, newest first. */
   changes: FeedChange[];
-  /** Whether there were more changes than were asked for: the older ones are left out. */
+  /** Whether the limit was reached, so that older changes may be missing. */
   cut: boolean;
 }
 
@@ -55,10 +55,10 @@ export async function readFeed(db: Database, after: number, limit: number): Prom
 }
 
 /**
- * Forgets changes older than a moment (unix milliseconds), the oldest first and of at most `most` numbers. Always a
- * prefix: clocks of different locations differ a little, and a hole in the middle would be a change that no one can
- * hear of.
- * @returns how many it forgot
+ * Deletes changes from before a moment (unix milliseconds), at most `most` numbers from the oldest on. It deletes only
+ * a prefix of the feed. The clocks of locations differ a little, and a row deleted from the middle would be a change
+ * that no isolate can hear of.
+ * @returns how many it deleted
  */
 export async function pruneFeed(db: Database, before: number, most: number): Promise<number> {
   const { seq, at } = keyChanges;

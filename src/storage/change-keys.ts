@@ -8,10 +8,10 @@ import { apiKeySecrets, apiKeys, users } from './schema.ts';
 import { insertFrom } from './statements.ts';
 
 /*
- * Every change of a key, each whole: what acts judge is committed here in one transaction, or not at all.
+ * Every change of a key. Each function commits a change that an act has judged, in one transaction, or does nothing.
  */
 
-/** What the service itself writes of a key. Everything else is a field that its maker gives. */
+/** The columns of a key that the service sets. All others are fields that a client gives. */
 type OwnColumn =
   | 'id'
   | 'orgId'
@@ -28,15 +28,17 @@ type OwnColumn =
   | 'revokedAt'
   | 'revision';
 
-/** The fields of a key that its maker gives and may change. A new column of the table is one, unless it is listed above. */
+/**
+ * The fields of a key that a client gives and may change. A new column of the table is one, unless it is listed above.
+ */
 export type KeyFields = Omit<typeof apiKeys.$inferSelect, OwnColumn>;
 
-/** A secret as it is stored: never itself. */
+/** A secret as it is stored, which is never in the clear. */
 export interface StoredSecret {
   /** SHA-256 of the secret, in hex. */
   hash: string;
   sealed: string;
-  /** Enough to recognise it by. */
+  /** Enough to recognise the secret by, e.g. `lk_…9fQ2`. */
   hint: string;
 }
 
@@ -47,7 +49,7 @@ export type KeyOwner =
 
 /**
  * Adds a key with its first secret. Organisation and type are those of its user.
- * @returns the key; null when nothing was done, because the user is gone or what this was judged by is no longer so
+ * @returns the key; null when nothing was done, because the user is gone or what this was judged by has changed
  */
 export function addKey(
   stores: Stores,
@@ -74,7 +76,7 @@ export function insertKeyAndSecret(
   { fields, secret, userId }: { fields: KeyFields; secret: StoredSecret; userId: SQL },
   { actor, now }: Pick<ChangeEvent, 'actor' | 'now'>,
 ): Statement[] {
-  // What an operator makes is written down as the user's own.
+  // A key that an operator's command makes is recorded as created by its own user.
   const createdBy = 'operator' in actor ? userId : sql`${actor.userId}`;
   const row = {
     ...fields,
@@ -106,7 +108,7 @@ export function insertKeyAndSecret(
   ];
 }
 
-/** The key that a secret belongs to, inside a batch that has just made both. */
+/** The id of the key that a secret belongs to, as an expression for the batch that made both. */
 export function keyIdOfSecret(hash: string): SQL<number> {
   return sql`(SELECT ${apiKeySecrets.keyId} FROM ${apiKeySecrets} WHERE ${apiKeySecrets.hash} = ${hash})`;
 }
@@ -130,9 +132,9 @@ export function changeKeyFields(
 }
 
 /**
- * Revokes a key, and takes the sealed form off its secrets: nobody may see them any more, operators included.
- * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was judged
- * by is no longer so
+ * Revokes a key, and deletes the sealed forms of its secrets, so that nobody can see them any more, operators included.
+ * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
+ * judged by has changed
  */
 export function revokeKey(
   stores: Stores,
@@ -160,8 +162,8 @@ export function revokeKey(
 }
 
 /**
- * Puts a new secret in place of the one in use, which then works until `overlapEndsAt` (unix milliseconds) and loses its
- * sealed form. The overlap of an earlier rotation ends: of two secrets at most, one is the one in use.
+ * Replaces the secret in use. The old one works until `overlapEndsAt` (unix milliseconds) and loses its sealed form.
+ * The overlap of an earlier rotation ends, so that a key has at most two secrets that work.
  * @param key as it was when this was judged; nothing is done if it was changed or revoked since
  * @returns the key as it now is; null when nothing was done
  */

@@ -8,12 +8,12 @@ import type { KeyRow } from './keys.ts';
 import { organisations, users } from './schema.ts';
 
 /*
- * Every change of an organisation, each whole.
+ * Every change of an organisation. Each function commits one in one transaction, or does nothing.
  */
 
 /**
  * Adds an organisation to the deployment.
- * @returns its id; null when nothing was done, because what this was judged by is no longer so
+ * @returns its id; null when nothing was done, because what this was judged by has changed
  */
 export function addOrganisation(stores: Stores, name: string, event: ChangeEvent): Promise<number | null> {
   return commitOrganisationChange(stores, {
@@ -53,9 +53,9 @@ export function addDeployment(
 }
 
 /**
- * Adds a key for an enabled PROVIDER user: for one that is there, or for one that it makes in the deployment's own
- * organisation.
- * @returns the key; null when nothing was done, because the user that is there is no such one, or someone has the email
+ * Adds a key for an enabled PROVIDER user: an existing one, or one that it adds to the deployment's own organisation.
+ * @returns the key; null when nothing was done, because the existing user is not an enabled PROVIDER, or someone has
+ * the new user's email
  */
 export function addProviderKey(
   stores: Stores,
@@ -78,7 +78,9 @@ export function addProviderKey(
   });
 }
 
-/** Of organisations that are the deployment's own there is one: a second is not added. */
+/**
+ * The statement that adds an organisation. The deployment has one organisation of its own, and a second is not added.
+ */
 function insertOrganisation(
   db: Database,
   name: string,
@@ -89,7 +91,7 @@ function insertOrganisation(
   return isDeployment ? insert.onConflictDoNothing() : insert;
 }
 
-/** The organisation that the first statement of a batch just inserted. */
+/** The id of the organisation that the first statement of this batch inserted. */
 function newestOrganisation(): SQL<number> {
   return sql`(SELECT max(${organisations.id}) FROM ${organisations})`;
 }

@@ -8,10 +8,10 @@ import { insertFrom } from './statements.ts';
 import { holdsOffice, peer, selectPeers, type UserRow } from './users.ts';
 
 /*
- * Every change of a user, each whole: what acts judge is committed here in one transaction, or not at all.
+ * Every change of a user. Each function commits a change that an act has judged, in one transaction, or does nothing.
  */
 
-/** What is given of a person. */
+/** The fields that a client gives of a person. */
 export interface PersonFields {
   firstName: string;
   lastName: string;
@@ -21,8 +21,8 @@ export interface PersonFields {
 
 /**
  * Adds a person.
- * @returns whether that was done; not, if someone has the email, the organisation is gone, or what this was judged by is
- * no longer so
+ * @returns false when nothing was done, because someone has the email, the organisation is gone, or what this was
+ * judged by has changed
  */
 export async function addUser(
   stores: Stores,
@@ -62,7 +62,7 @@ export function insertPerson(
   return insertFrom(db, users, row, sql`${organisations} WHERE ${isPossible}`);
 }
 
-/** What a new user is like, whoever it is. */
+/** The columns that every new user begins with. */
 const FRESH = { disabled: false, signedInAt: null, revision: 0, deletedAt: null };
 
 function searchFoldedOf({
@@ -75,10 +75,10 @@ function searchFoldedOf({
 
 /**
  * Changes a person.
- * @param user as it was when this was judged; nothing is done if it was changed since, if someone else has the email, or if
- * the last administrator would leave its office by this
- * @param promotedBeyond the roles that may give the new one, if that is a raise: keys of the user whose secret is known to
- * someone with another role are revoked
+ * @param user as it was when this was judged. Nothing is done if it was changed since, if someone else has the email,
+ * or if this would demote or disable the last enabled administrator
+ * @param promotedBeyond the roles that may give the new role, if the role is raised; else null. Keys of this user whose
+ * secret was made by someone else, with any other role, are revoked
  * @returns the keys that were revoked; null when nothing was done
  */
 export function changeUserFields(
@@ -90,7 +90,7 @@ export function changeUserFields(
 ): Promise<{ revokedKeys: RevokedKey[] } | null> {
   const { db } = stores;
   const staysInOffice = after.role === user.role && !after.disabled;
-  // An email that stays keeps its fold: one from before today's folding may collide only if it is written now.
+  // An email that stays keeps its stored fold. If the folding has changed since, a newly written fold could collide.
   const emailFolded = after.email === user.email ? undefined : foldCompatible(after.email);
   const update = db
     .update(users)
@@ -111,7 +111,7 @@ export function changeUserFields(
     );
   return commitUserChange(stores, {
     rows: [update],
-    // Who made a key for this user knows its secret, and must not get more by it than it could have given.
+    // Whoever made a key for this user knows its secret, and must not gain more by it than they could have given.
     after:
       promotedBeyond === null ? [] : revokeKeysOfPromoted(db, { userId: user.id, makers: promotedBeyond, ...event }),
     userId: user.id,
@@ -122,8 +122,9 @@ export function changeUserFields(
 
 /**
  * Deletes a person with its keys and their secrets, however many there are.
- * @param user as it was when this was judged; nothing is done if it was changed since, or is the last in its office
- * @returns whether that was done
+ * @param user as it was when this was judged. Nothing is done if it was changed since, or is the last enabled
+ * administrator
+ * @returns false when nothing was done
  */
 export async function deleteUser(stores: Stores, user: UserRow, event: ChangeEvent): Promise<boolean> {
   const { db } = stores;
@@ -142,7 +143,10 @@ export async function deleteUser(stores: Stores, user: UserRow, event: ChangeEve
   return changed !== null;
 }
 
-/** Children first, by foreign key. The user itself stays until its name is in the audit event of this batch. */
+/**
+ * Deletes children before parents, for the foreign keys. These statements come after the batch's audit event, which may
+ * need the user's name.
+ */
 function deleteMarked(db: Database, userId: string): Statement[] {
   const marked = and(eq(users.id, userId), isNotNull(users.deletedAt));
   const keyIds = db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.userId, userId));
@@ -158,14 +162,17 @@ function isUnchanged(user: UserRow): SQL | undefined {
 }
 
 /**
- * Whether an administrator can go: someone else is left. It is part of the statement that lets it go, and D1 has one
- * writer, so two who go at the same time cannot both count on each other.
+ * The condition that an administrator can be removed: another enabled one is left. Undefined for other users. It is
+ * part of the statement that removes the administrator, and D1 has one writer. So two who are removed at the same time
+ * cannot each rely on the other.
  */
 function isDispensable(db: Database, user: UserRow): SQL | undefined {
   return holdsOffice(user) ? exists(selectPeers(db, user)) : undefined;
 }
 
-/** The statement that adds the bot user of an organisation, unless it has one: it keeps one, however many race here. */
+/**
+ * The statement that adds the bot user of an organisation, unless it has one. Batches that race here cannot add two.
+ */
 export function addBotIfMissing(
   db: Database,
   bot: { id: string; orgId: number; role: UserRow['role']; createdAt: number },

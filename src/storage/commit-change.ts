@@ -15,21 +15,21 @@ import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './s
 export interface Stores {
   db: Database;
   cache: RecordCache;
-  /** Is told at once of what was changed here; the other isolates hear of it through the feed. */
+  /** Told at once of each change that this isolate makes. The other isolates hear of it through the feed. */
   heard: { note(change: { epoch: string; seq: number; id: number | string }): void };
   /** Keeps work going after the response was sent. */
   defer: (work: Promise<unknown>) => void;
 }
 
 /**
- * Who did it: a user, by a key or (without one) in the console, with what the act was judged by; or a command of the
- * operator, which nothing judges.
+ * Who makes a change. A user does by a key or, with `apiKeyId` null, in the console, with what the act was judged by.
+ * An operator does by a command, whose authority is not judged.
  */
 export type Actor =
   | { userId: string; apiKeyId: number | null; clientIp: string | null; judgement: Judgement }
   | { operator: string };
 
-/** What is written down of a change, whatever it is. */
+/** What is recorded of every change. */
 export interface ChangeEvent {
   audit: { action: AuditAction; changes: Record<string, unknown> };
   actor: Actor;
@@ -38,19 +38,19 @@ export interface ChangeEvent {
 }
 
 interface Change extends ChangeEvent {
-  /** What has to be there before the change; each statement may touch any number of rows. */
+  /** Statements that prepare the change. Each may touch any number of rows. */
   before?: readonly Statement[];
   /**
-   * The change itself. Each statement has to touch exactly one row. Where one touches none, because the state that it was
-   * judged on is gone, the whole batch is rolled back.
+   * The change itself. Each statement has to touch exactly one row. If one does not, because the state that it was
+   * judged on has changed, the whole batch is rolled back.
    */
   rows: readonly Statement[];
-  /** Further statements, which may touch any number of rows. */
+  /** Statements after the audit event. Each may touch any number of rows. */
   after?: readonly Statement[];
 }
 
 interface KeyChange extends Change {
-  /** The key that changes: its id, or how the batch finds it once its rows are there. */
+  /** The key that changes: its id, or an expression by which the batch finds it after `rows`. */
   keyId: number | SQL<number>;
 }
 
@@ -72,7 +72,7 @@ interface OrganisationChange extends Change {
 
 /**
  * Commits a change of one key: rows, feed and audit event in one batch, then the new records into the cache.
- * @returns the key as it now is; null when nothing was done, because what the change was judged by is no longer so
+ * @returns the key as it now is; null when nothing was done, because what the change was judged by has changed
  */
 export async function commitKeyChange(stores: Stores, change: KeyChange): Promise<LiveSecretRow | null> {
   const { db } = stores;
@@ -97,10 +97,10 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
 }
 
 /**
- * Commits a change of one user, which is one row in the feed however many keys the user has: their records in the
- * cache are left to the feed.
- * @returns the keys of the user that were revoked by it; null when nothing was done, because what the change was judged
- * by is no longer so
+ * Commits a change of one user. It is one row in the feed, however many keys the user has. Their cached records are not
+ * rewritten: the feed makes the old ones unusable.
+ * @returns the keys of the user that it revoked; null when nothing was done, because what the change was judged by has
+ * changed
  */
 export async function commitUserChange(
   stores: Stores,
@@ -128,7 +128,10 @@ export async function commitUserChange(
   return { revokedKeys: rows.flatMap(({ id, label }) => (id === null || label === null ? [] : [{ id, label }])) };
 }
 
-/** Inside a batch that has put a change of a user on record: the keys of that user that it revoked by events after that. */
+/**
+ * For a batch that changes a user: the user's keys that the batch revoked. Their audit events come after the batch's
+ * event about the user.
+ */
 function keysRevokedSince(db: Database, userId: string, { action }: ChangeEvent['audit']) {
   const ofUser = eq(auditEvents.userId, userId);
   const ownEvent = db
@@ -142,8 +145,8 @@ function keysRevokedSince(db: Database, userId: string, { action }: ChangeEvent[
 }
 
 /**
- * Commits a change of an organisation. No verdict hangs on one, so the feed is not told.
- * @returns the organisation's id; null when nothing was done, because what the change was judged by is no longer so
+ * Commits a change of an organisation. No verdict depends on one, so nothing is appended to the feed.
+ * @returns the organisation's id; null when nothing was done, because what the change was judged by has changed
  */
 export async function commitOrganisationChange(stores: Stores, change: OrganisationChange): Promise<number | null> {
   const rows = await commit(
@@ -156,23 +159,27 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
   return rows?.[0]?.id ?? null;
 }
 
-/** What is to be on record although nothing changed: that someone saw a secret, or tried what it may not do. */
+/** An event to be recorded although nothing changed: someone saw a secret, or tried what they may not do. */
 export interface Occurrence extends ChangeEvent {
-  /** Where it happened; `deployment`: in the deployment's own organisation. */
+  /** The organisation of the event; `deployment`: the deployment's own. */
   orgId: number | 'deployment';
   apiKeyId: number | null;
   userId: string | null;
 }
 
-/** Puts an attempt on record that was refused. It was judged, but nothing hangs on whether that still holds. */
+/**
+ * Appends the audit event of a refused attempt. It does not check that the judgement still holds, because nothing
+ * depends on that.
+ */
 export async function recordRefusal({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<void> {
   await runBatch(db, [appendOccurrence(db, occurrence)]);
 }
 
 /**
- * Puts on record what is about to be shown or was done. When this gives true, it is there; when it cannot be written
- * down, it throws.
- * @returns false when nothing was written, because what it was judged by is no longer so: then it must not happen
+ * Appends the audit event of what is about to be shown or was done.
+ * @returns true once the event is stored; false when nothing was written, because what it was judged by has changed:
+ * then it must not happen
+ * @throws when the event cannot be written
  */
 export async function recordOccurrence({ db }: Pick<Stores, 'db'>, occurrence: Occurrence): Promise<boolean> {
   try {
@@ -220,7 +227,10 @@ async function commit<Row>(
   }
 }
 
-/** What comes before everything else in a batch; nothing for an operator, whose command nobody judges. */
+/**
+ * The first statement of a batch: fails if the caller's authority has changed. None for an operator's command, whose
+ * authority is not judged.
+ */
 function assertAuthority(db: Database, { actor, now }: Pick<ChangeEvent, 'actor' | 'now'>): Statement[] {
   return 'operator' in actor ? [] : [assertJudgement(db, actor.judgement, now)];
 }
@@ -233,12 +243,12 @@ function appendToFeed(
   return db.insert(keyChanges).values({ ...changed, at: now });
 }
 
-/** Moves the head to the row that the statement just before inserted. */
+/** Moves the head to the feed row that the statement just before inserted. */
 function advanceHead(db: Database): Statement {
   return db.update(feedState).set({ head: sql`last_insert_rowid()` });
 }
 
-/** Which key or user an event is about, in which organisation; as the batch finds them. */
+/** Which key or user an event is about, and in which organisation, as expressions for the batch. */
 interface AuditSubject {
   orgId: SQL<number>;
   apiKeyId: SQL<number | null>;
@@ -249,7 +259,7 @@ function appendAuditEvent(db: Database, { audit, actor, now }: ChangeEvent, subj
   return db.insert(auditEvents).values({ ...subject, ...auditColumns(db, { audit, actor, now }) });
 }
 
-/** The columns of an audit event, but for what it is about. */
+/** The columns of an audit event, without those that say what it is about. */
 export function auditColumns(db: Database, { audit, actor, now }: ChangeEvent) {
   const by = 'operator' in actor ? { userId: null, apiKeyId: null, clientIp: null } : actor;
   return {
@@ -263,12 +273,12 @@ export function auditColumns(db: Database, { audit, actor, now }: ChangeEvent) {
   };
 }
 
-/** The name of an actor as it is written down beside what it did, inside a batch. */
+/** An actor's name as the record gives it, as an expression for a batch. */
 export function nameOfActor(db: Database, actor: Actor): SQL<string> {
   return 'operator' in actor ? sql`${actor.operator}` : nameOfUser(db, sql`${actor.userId}`);
 }
 
-/** The name of a user of today, inside a batch. */
+/** A user's name of today, as an expression for a batch. */
 export function nameOfUser(db: Database, userId: SQL): SQL<string> {
   const name = sql<string>`CASE ${users.type} WHEN 'bot' THEN 'Main integration' ELSE ${users.firstName} || ' ' || ${users.lastName} END`;
   return sql`(${db

@@ -4,15 +4,15 @@ import { commitGuard, feedState, keyChanges } from './schema.ts';
 import { insertFrom, isOneOf } from './statements.ts';
 
 /*
- * What makes a batch all or nothing. An act is judged in TypeScript, some milliseconds before its batch is committed. In
- * between a key may be revoked, a user demoted, or the row that is to change be changed by someone else. So a batch has
- * statements that fail when that has happened, and D1 then rolls the whole batch back, whatever else is in it.
+ * Makes a batch fail when what it was judged by has changed. An act is judged in TypeScript, some milliseconds before
+ * its batch is committed. In between a key may be revoked, a user demoted, or the row that is to change be changed by
+ * someone else. So a batch has statements that fail in that case, and D1 then rolls the whole batch back.
  *
- * Such a statement inserts into a table whose CHECK constraint lets no 0 in. While all is well it inserts no row, and
- * so writes nothing.
+ * Such a statement inserts a 0 into a table whose CHECK constraint refuses 0. If nothing has changed, it inserts no
+ * row, and so writes nothing.
  */
 
-/** The snapshot of the database that an act was judged on, and whose state it was judged by. */
+/** What an act was judged by: a snapshot of the database, and the keys and users whose state mattered. */
 export interface Judgement {
   /** Place in the change feed at which the caller was read; everything else was read later. */
   epoch: string;
@@ -25,16 +25,17 @@ export interface Judgement {
   expiresAt: number | null;
 }
 
-/** The name of the constraint that a batch fails by. SQLite puts it into the message of the error. */
+/** The constraint that such a statement violates. SQLite puts its name into the error's message. */
 const CONSTRAINT = 'commit_guard_holds';
 
 /**
- * Fails unless everything that the act was judged by still is as it was. It is the first statement of a batch.
+ * A statement that fails unless everything that the act was judged by is unchanged. It is the first of a batch.
  *
- * Every change that can turn a verdict is in the feed, by the same transaction. So "nothing about these keys and users
- * after that place in the feed" is all that has to be asked. A feed that was pruned past the place proves nothing, and
- * counts as changed.
- * @param now the Worker's clock in unix milliseconds; the database's own counts as well, because a batch may wait
+ * Every change that can change a verdict is in the feed, by the same transaction. So it is enough that the feed has
+ * nothing about these keys and users after the judgement's place. A feed that was pruned past that place proves
+ * nothing, and counts as changed.
+ * @param now the Worker's clock in unix milliseconds. The key also must not have expired by the database's clock,
+ * because a batch may wait
  */
 export function assertJudgement(db: Database, judgement: Judgement, now: number): Statement {
   const { epoch, seq, apiKeyIds, userIds, expiresAt } = judgement;
@@ -55,15 +56,15 @@ export function assertJudgement(db: Database, judgement: Judgement, now: number)
   return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`${feedState} WHERE ${isOutdated}`);
 }
 
-/** What the CHECK constraint of the table lets no one insert. */
+/** The row that the table's CHECK constraint refuses. */
 const FORBIDDEN_ROW = { holds: 0 };
 
-/** Fails unless the statement just before it touched exactly one row. */
+/** A statement that fails unless the one just before it touched exactly one row. */
 export function assertOneRowTouched(db: Database): Statement {
   return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`(SELECT 1) WHERE changes() <> 1`);
 }
 
-/** Whether a batch failed by one of these statements, so that nothing of it was done. */
+/** Whether a batch failed by one of these statements, and so was rolled back. */
 export function isGuardFailure(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause.message.includes(CONSTRAINT)) return true;

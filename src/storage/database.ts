@@ -8,26 +8,26 @@ export type Opened = DrizzleD1Database & { $client: D1Database };
 /** The database of organisations, users and keys, with the change feed and the audit log. */
 export type Database = Opened & { readonly holds: 'keys' };
 
-/** The database of counts. The two are told apart by type, so that neither can be given where the other is meant. */
+/** The database of usage counts. The two have different types, so that neither compiles in place of the other. */
 export type UsageDatabase = Opened & { readonly holds: 'usage' };
 
 /** One statement of a batch. D1 has no interactive transactions: a batch is the transaction. */
 export type Statement = BatchItem<'sqlite'>;
 
 /**
- * Opens a database. What its queries throw is a `StorageError` where D1 gave no answer.
- * @param afterBatch is called when a batch has ended, however it did
+ * Opens the database of keys. Its queries throw a `StorageError` when D1 gave no answer.
+ * @param afterBatch called after each batch, whether it succeeded or failed
  */
 export function openDatabase(d1: D1Database, afterBatch: () => void = () => {}): Database {
   return Object.assign(drizzle(classifyingErrors(d1, afterBatch)), { holds: 'keys' } as const);
 }
 
-/** Opens the database of counts. */
+/** Opens the database of usage counts. Its queries throw as those of `openDatabase`. */
 export function openUsageDatabase(d1: D1Database): UsageDatabase {
   return Object.assign(drizzle(classifyingErrors(d1, () => {})), { holds: 'usage' } as const);
 }
 
-/** D1's own statements, by the ones that stand before them: `batch` takes no others. */
+/** D1's own statements, by the proxies that stand for them: D1's `batch` takes no proxies. */
 const ownStatements = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
 
 function classifyingErrors(d1: D1Database, afterBatch: () => void): D1Database {
@@ -91,8 +91,8 @@ export async function writeThenRead<Row>(
   query: Statement & PromiseLike<Row[]>,
 ): Promise<Row[]> {
   const answers = await runBatch(db, [...statements, query]);
-  // The answer of a batch is typed by position, which a list of unknown length has not; the query's type says what
-  // its answer is.
+  // drizzle types the answers of a batch by position, which a list of unknown length does not have. The last answer is
+  // the query's, so the query's type gives its type.
   return answers.pop() as Row[];
 }
 

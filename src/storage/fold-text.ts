@@ -1,15 +1,15 @@
 /**
- * Text with its case taken away, for searching and for uniqueness whatever the case, beyond ASCII too (SQLite folds
- * ASCII only). Down, up and down again, because some letters meet only that way (`ẞ`, `ß` and `SS`); the two small sigmas
- * are one letter; composed and decomposed forms (`é`) are one text.
+ * Folds the case of a text, for case-insensitive search and uniqueness beyond ASCII (SQLite folds ASCII only). It
+ * lowers, raises and lowers again, because some letters become equal only that way (`ẞ`, `ß` and `SS`). The two small
+ * sigmas count as one letter, and composed and decomposed forms (`é`) as one text.
  */
 export function foldText(text: string): string {
   return text.normalize('NFC').toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 
 /**
- * The same for what must not look like another, emails say: also letters that are forms of another one (`ﬁ` and `fi`, full
- * width and half) are one text. Twice, because a folded letter may have such a form.
+ * Folds a text that must not look like another, such as an email. Compatibility forms of a letter (`ﬁ` and `fi`, full
+ * width and half) count as one text too. It runs twice, because a folded letter may have such a form again.
  */
 export function foldCompatible(text: string): string {
   const once = foldText(text.normalize('NFKC'));

@@ -5,19 +5,19 @@ import { apiKeySecrets, apiKeys, users } from './schema.ts';
 import { isOneOf } from './statements.ts';
 
 /*
- * Reading keys. They are written by change-keys.ts.
+ * Reads keys. change-keys.ts writes them.
  */
 
 type ApiKeyColumns = Omit<typeof apiKeys.$inferSelect, 'labelFolded' | 'hintFolded'>;
 
-/** A key as it is stored, with what its user is today. */
+/** A key as it is stored, with its user's role and name of today. */
 export interface KeyRow extends ApiKeyColumns {
   userRole: typeof users.$inferSelect.role;
   userFirstName: string | null;
   userLastName: string | null;
 }
 
-// Columns of the user carry names of their own: in a D1 batch, columns of one name overwrite each other.
+// The user's columns have aliases: in a D1 batch, columns with the same name overwrite each other.
 export const keyColumns = {
   id: apiKeys.id,
   orgId: apiKeys.orgId,
@@ -47,13 +47,13 @@ export async function readKey(db: Database, id: number): Promise<KeyRow | null> 
   return row ?? null;
 }
 
-/** Which of these keys there are. */
+/** Which of these keys exist. */
 export async function readExistingKeys(db: Database, ids: readonly number[]): Promise<Set<number>> {
   const rows = await db.select({ id: apiKeys.id }).from(apiKeys).where(isOneOf(apiKeys.id, ids));
   return new Set(rows.map(({ id }) => id));
 }
 
-/** The key that a secret belongs to, also when that secret was rotated out. */
+/** The key that a secret belongs to, even a secret that was rotated out; null when no key has it. */
 export async function readKeyByHash(db: Database, hash: string): Promise<KeyRow | null> {
   const [row] = await selectKeys(db)
     .innerJoin(apiKeySecrets, eq(apiKeySecrets.keyId, apiKeys.id))
@@ -75,7 +75,7 @@ export interface KeyFilter {
   userType?: 'bot' | 'user' | undefined;
   /** In the label or the hint, whatever the case. */
   searchText?: string | undefined;
-  /** Today's date, UTC: what `expired` is measured by. */
+  /** Today's date (UTC, `YYYY-MM-DD`), which decides what is `expired`. */
   today: string;
 }
 
@@ -95,7 +95,8 @@ export async function readKeys(
       ? undefined
       : sql`(instr(${apiKeys.labelFolded}, ${search}) OR instr(${apiKeys.hintFolded}, ${search}))`,
   );
-  // The ids first, which the index of the list has with all that it is filtered by: rows are read for one page only.
+  // The ids come first, from the list's index, which has every column that filters use. So rows are read for one page
+  // only.
   const onPage = db
     .select({ id: apiKeys.id })
     .from(apiKeys)

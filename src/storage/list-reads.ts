@@ -1,23 +1,23 @@
 import { type Database, openDatabase } from './database.ts';
 
 /*
- * Where lists are read: on a replica of D1, so that a list that takes long takes nothing from the primary, which
- * look-ups, polls and writes need. Without read replication, D1 answers all of it from the primary.
+ * Lists are read from a replica of D1, so that a slow list does not load the primary, which look-ups, polls and writes
+ * need. Without read replication, D1 answers lists from the primary too.
  */
 
 /**
- * Runs queries of a list on the nearest replica that has reached two states: that of `bookmark`, and that which this
- * isolate's own last write left.
+ * Runs a list's queries on the nearest replica that has reached two states: that of `bookmark`, and that after this
+ * isolate's last write.
  * @param bookmark what the isolate has heard of the database; null: nothing
  */
 export type ReadList = <Value>(bookmark: string | null, query: (db: Database) => Promise<Value>) => Promise<Value>;
 
 /**
- * Opens a database twice: `db` is the primary, for writes and for what must be as it is now; `readList` is for lists.
+ * Opens a database twice. `db` is the primary, for writes and for reads that must be current. `readList` is for lists.
  *
- * A list sees everything that this isolate wrote: the first list after a write asks the primary, and by its bookmark the
- * ones after it may ask a replica again. What another isolate wrote it sees once this one has heard the feed since, so
- * a client whose calls reach two isolates may find a list behind by as long as the bound on staleness.
+ * A list shows everything that this isolate wrote. The first list after a write asks the primary, and its bookmark lets
+ * later lists ask a replica again. A list shows what another isolate wrote once this isolate has heard the feed since.
+ * So a client whose calls reach two isolates may see a list that is behind by up to `MAX_STALENESS_SECONDS`.
  */
 export function openForLists(d1: D1Database): { db: Database; readList: ReadList } {
   let writes = 0;
@@ -28,7 +28,7 @@ export function openForLists(d1: D1Database): { db: Database; readList: ReadList
     writes += 1;
   };
   return {
-    // Also a write that failed: it may have been made, and only its answer be lost.
+    // Counts failed writes too: one may have taken effect although its answer was lost.
     db: openDatabase(d1, noteWrite),
     async readList(bookmark, query) {
       const writesBefore = writes;
@@ -52,7 +52,7 @@ function later(one: string | null, other: string | null): string | null {
   return one > other ? one : other;
 }
 
-/** A session with the face of a database, which is what drizzle takes. */
+/** Wraps a session as a `D1Database`, which is what drizzle takes. */
 export function openSession(d1: D1Database, session: D1DatabaseSession): Database {
   return openDatabase({
     prepare: (query) => session.prepare(query),

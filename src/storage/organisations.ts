@@ -4,7 +4,7 @@ import { foldText } from './fold-text.ts';
 import { organisations } from './schema.ts';
 
 /*
- * Reading organisations. They are written by change-organisations.ts.
+ * Reads organisations. change-organisations.ts writes them.
  */
 
 export type OrganisationRow = Omit<typeof organisations.$inferSelect, 'nameFolded'>;

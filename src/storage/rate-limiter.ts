@@ -1,13 +1,13 @@
 import { logFailure } from '../log.ts';
 
 /*
- * The one way to the rate limits of the platform. A binding counts in each Cloudflare location by itself, so that a
- * limit is approximate; and it says yes or no, not how many are left.
+ * The one place that asks the platform's rate limits. A binding counts in each Cloudflare location separately, so a
+ * limit is approximate. It answers yes or no, not how many calls are left.
  */
 
-/** A limit of something that is done often. */
+/** A limit on how often something is done. */
 export interface RateLimiter {
-  /** Charges one more to this key, and says whether it is within the limit. It never throws. */
+  /** Charges one more to this key. Gives whether that is within the limit. Never throws. */
   allows: (key: string) => Promise<boolean>;
 }
 
@@ -16,8 +16,8 @@ const BUDGET_MS = 500;
 const LOG_INTERVAL_MS = 60_000;
 
 /**
- * Opens a limit. A binding that throws, rejects or stays silent for half a second gives no answer; the call goes on with
- * what `whenSilent` says, and the log says it once a minute.
+ * Opens a limit. A binding that throws, rejects or stays silent for half a second gives no answer. Then `whenSilent`
+ * decides, and a line is logged at most once a minute.
  * @param name what is limited, for the log
  */
 export function openRateLimiter(binding: RateLimit, name: string, whenSilent: 'allow' | 'refuse'): RateLimiter {

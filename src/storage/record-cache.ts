@@ -1,20 +1,28 @@
 import { z } from 'zod';
 import { parseVerificationRecord, type VerificationRecord } from './verification-record.ts';
 
-/** What is known of keys, by the hash of their secrets, shared by the isolates of a location and at times of the world. */
+/**
+ * Key records by the hash of their secrets, shared by the isolates of a location and, with a delay, by all locations.
+ */
 export interface RecordCache {
-  /** The record of a secret; null when the cache has none, or something that is none. */
+  /**
+   * The record of a secret; null when the cache has none, or JSON that is not exactly a record. Throws when KV fails,
+   * or the text is not JSON.
+   */
   read(hash: string): Promise<CachedRecord | null>;
   write(hash: string, record: VerificationRecord): Promise<void>;
 }
 
 interface CachedRecord {
   record: VerificationRecord;
-  /** When it was written, in unix milliseconds by the clock of who did; null: not known. */
+  /** When it was written, in unix milliseconds by the writer's clock; null: not known. */
   writtenAt: number | null;
 }
 
-/** How long KV keeps a record: housekeeping only, whether one may be used is decided by what is in it. */
+/**
+ * How long KV keeps a record. This is housekeeping only: the record's own `epoch` and `seq` decide whether it may be
+ * used.
+ */
 export const KEEP_SECONDS = 60 * 60;
 
 const metadataSchema = z.object({ writtenAt: z.number() });
@@ -39,7 +47,7 @@ export function openRecordCache(kv: KVNamespace): RecordCache {
   };
 }
 
-/** For commands that run away from KV: what they write is read from D1 when it is first asked for. */
+/** For commands that run without KV. What they write is read from D1 when it is first looked up. */
 export const NO_RECORD_CACHE: RecordCache = {
   read: async () => null,
   write: async () => {},

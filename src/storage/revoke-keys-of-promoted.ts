@@ -8,10 +8,11 @@ import { insertFrom } from './statements.ts';
 const maker = alias(users, 'maker');
 
 /**
- * Statements of the batch that raises a user's role. They revoke the keys of this user whose secret someone else made who
- * may not give the new role: that one knows the secret, and would act with the new role by it. Secrets of that kind which
- * are in their overlap end. A secret that the user made itself, by rotating, stays.
- * @param makers the roles that may give the new role; a maker that is disabled or gone may give none
+ * Statements for the batch that raises a user's role. They revoke each key of this user whose secret in use was made by
+ * someone else who may not give the new role. That maker knows the secret, and could act with the new role through it.
+ * For the same reason, such a secret in its overlap ends at once. A secret that the user made itself, by rotating,
+ * stays.
+ * @param makers the roles that may give the new role. A maker that is disabled or deleted may give none
  */
 export function revokeKeysOfPromoted(
   db: Database,
@@ -52,8 +53,8 @@ export function revokeKeysOfPromoted(
     .from(apiKeys)
     .where(and(eq(apiKeys.userId, userId), isNotNull(apiKeys.revokedAt)));
   return [
-    // The events first, by the condition of the update: a moment does not tell which keys this batch revoked, because
-    // another one may have revoked some in the same millisecond.
+    // The audit events come first, under the same condition as the update. `revokedAt` would not tell later which keys
+    // this batch revoked: another batch may have revoked some in the same millisecond.
     insertFrom(
       db,
       auditEvents,

@@ -5,13 +5,13 @@ import { ROLES, USER_TYPES } from '../wire/roles.ts';
 /*
  * The D1 database. Moments are unix milliseconds (UTC); `*_folded` columns hold text as `foldText` folds it, because
  * SQLite folds ASCII only. Foreign keys never cascade: D1 enforces them, and a later migration that rebuilds a parent
- * table would otherwise delete its children. What has to go is deleted by the code, in order.
+ * table would otherwise delete its children. The code deletes children itself, before their parents.
  */
 
 export const organisations = sqliteTable(
   'organisations',
   {
-    // AUTOINCREMENT, here and on keys: an id that was given out never comes back for something else.
+    // AUTOINCREMENT, here and on keys: SQLite never gives an id to a second row, even when the first is deleted.
     id: integer('id').primaryKey({ autoIncrement: true }),
     name: text('name').notNull(),
     nameFolded: text('name_folded').notNull(),
@@ -44,15 +44,15 @@ export const users = sqliteTable(
     /** First sign-in to the console; null: invited, never signed in. */
     signedInAt: integer('signed_in_at'),
     createdAt: integer('created_at').notNull(),
-    /** Moves on with each change, as a key's does. */
+    /** Rises with each change, as a key's does. */
     revision: integer('revision').notNull().default(0),
-    /** Set only inside the batch that deletes the user, for its statements to know that they may. */
+    /** Set only inside the batch that deletes the user: later statements of the batch find the user by it. */
     deletedAt: integer('deleted_at'),
   },
   (table) => [
     uniqueIndex('users_email').on(table.emailFolded),
     uniqueIndex('users_one_bot').on(table.orgId).where(sql`type = 'bot'`),
-    // In the order of the list, so that a page is read off it and a count reads nothing else.
+    // In the list's order, so that a page is read along the index, and a count reads only the index.
     index('users_listed').on(table.orgId, table.type, table.createdAt, table.id, table.signedInAt),
     index('users_by_role').on(table.orgId, table.role),
   ],
@@ -68,7 +68,7 @@ export const apiKeys = sqliteTable(
     userId: text('user_id')
       .notNull()
       .references(() => users.id),
-    /** The type of the key's user, which never changes: repeated here so that lists by type stay in this table. */
+    /** The type of the key's user, which never changes. It is copied here so that lists by type need no other table. */
     userType: text('user_type', { enum: USER_TYPES }).notNull(),
     label: text('label').notNull(),
     labelFolded: text('label_folded').notNull(),
@@ -82,19 +82,19 @@ export const apiKeys = sqliteTable(
     hasRestrictedPermissions: integer('has_restricted_permissions', { mode: 'boolean' }).notNull(),
     /** As stored, never the effective ones; empty for an unrestricted key. */
     permissions: text('permissions', { mode: 'json' }).$type<string[]>().notNull(),
-    /** Who created and revoked it, by id and by the name of that day: both outlive the user. */
+    /** Who created and revoked the key: a user's id, and its name on that day. Both outlive the user. */
     createdBy: text('created_by').notNull(),
     createdByName: text('created_by_name'),
     createdAt: integer('created_at').notNull(),
     revokedBy: text('revoked_by'),
     revokedByName: text('revoked_by_name'),
     revokedAt: integer('revoked_at'),
-    /** Moves on with each change, so that a change applies only to the state that it was judged on. */
+    /** Rises with each change, so that a change applies only to the state that it was judged on. */
     revision: integer('revision').notNull().default(0),
   },
   (table) => [
-    // All that a list of an organisation is filtered by, in its order: counting and searching read this alone, a
-    // fifth of what the rows take. A new filter of the list needs its column here.
+    // Every column that an organisation's list filters by, in the list's order. Counting and searching read only this
+    // index, which is a fifth of the rows' size. A new filter of the list needs its column here.
     index('api_keys_listed').on(
       table.orgId,
       table.id,
@@ -108,7 +108,7 @@ export const apiKeys = sqliteTable(
   ],
 );
 
-/** The secrets of keys: one in use, and for the time of an overlap the one before it. */
+/** The secrets of keys: the one in use, the one before it during an overlap, and the hashes of those before. */
 export const apiKeySecrets = sqliteTable(
   'api_key_secrets',
   {
@@ -120,7 +120,10 @@ export const apiKeySecrets = sqliteTable(
     /** The secret, sealed; null once it was rotated out or its key revoked. */
     sealed: text('sealed'),
     createdAt: integer('created_at').notNull(),
-    /** The user who made this secret, and so knows it; null: made before this was written down, by the key's creator. */
+    /**
+     * The user who made this secret, and so knows it; null: the secret is older than this column, and the key's creator
+     * made it.
+     */
     mintedBy: text('minted_by'),
     /** When a secret that was rotated out stops working; null: the one in use. */
     retiresAt: integer('retires_at'),
@@ -132,8 +135,8 @@ export const apiKeySecrets = sqliteTable(
 );
 
 /**
- * The change feed: one row for every statement that can change a verdict. No foreign keys, for a row outlives what it
- * speaks of; a change of a user is one row, however many keys it has.
+ * The change feed: one row for each change that can change a verdict. It has no foreign keys, because a row outlives
+ * the key or user that it names. A change of a user is one row, however many keys the user has.
  */
 export const keyChanges = sqliteTable('key_changes', {
   seq: integer('seq').primaryKey({ autoIncrement: true }),
@@ -154,8 +157,8 @@ export const feedState = sqliteTable(
 );
 
 /**
- * Always empty: the CHECK lets no 0 in, and the code inserts nothing else. A batch that must not be committed tries to, and
- * is rolled back (commit-guard.ts).
+ * Always empty. The CHECK refuses 0, and the code inserts nothing but 0. A batch that must not be committed tries that
+ * insert, and is rolled back (commit-guard.ts).
  */
 export const commitGuard = sqliteTable('commit_guard', { holds: integer('holds').notNull() }, (table) => [
   check('commit_guard_holds', sql`${table.holds} = 1`),
@@ -180,8 +183,9 @@ export const auditEvents = sqliteTable(
     /** `{"field":[before, after]}`, never a secret. */
     changes: text('changes', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
   },
-  // Every filter has an index that ends in the order of the list, alone and with an action: a rare action would otherwise
-  // be looked for in the whole log, in the database that look-ups need. Each costs an event one more row written.
+  // Every filter has two indexes in the list's order, one without and one with an action. Without the second, a query
+  // for a rare action would read the whole log, in the database that look-ups need. Each index costs one more row
+  // written for each event.
   (table) => [
     index('audit_events_by_organisation').on(table.orgId, table.id),
     index('audit_events_by_organisation_and_action').on(table.orgId, table.action, table.id),

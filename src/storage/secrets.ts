@@ -5,8 +5,8 @@ import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /*
- * Reading the secrets of keys, of which the database has hashes and sealed forms. They are written with the keys, by
- * change-keys.ts; what sealed them is changed here.
+ * Reads the secrets of keys, which the database holds as hashes and sealed forms. change-keys.ts writes them together
+ * with their keys. Resealing replaces and drops their sealed forms here.
  */
 
 const recordColumns = {
@@ -17,7 +17,7 @@ const recordColumns = {
   head: feedState.head,
 };
 
-/** A secret that still opens its key, with all that is known of the key: what a change hands to cache and caller. */
+/** A secret that still works, with all that is stored of its key. A change hands it to the cache and to its caller. */
 export type LiveSecretRow = KeyRow & {
   hash: string;
   retiresAt: number | null;
@@ -42,7 +42,7 @@ export function selectLiveSecrets(db: Database, keyId: SQL | number, now: number
     .orderBy(sql`${apiKeySecrets.retiresAt} IS NOT NULL`, desc(apiKeySecrets.retiresAt));
 }
 
-/** What verification needs to know of the secret that a key has in use; null when there is no such key. */
+/** The verification record of the secret that a key has in use; null when there is no such key. */
 export async function readRecordInUse(db: Database, keyId: number): Promise<VerificationRecord | null> {
   const [row] = await selectSecrets(db)
     .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
@@ -50,7 +50,10 @@ export async function readRecordInUse(db: Database, keyId: number): Promise<Veri
   return row === undefined ? null : toVerificationRecord(row);
 }
 
-/** What verification needs to know of a secret, with the place in the change feed that this was true at. */
+/**
+ * The verification record of a secret, with the place in the change feed at which it was true; null when no key has the
+ * secret.
+ */
 export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
   const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
   return row === undefined ? null : toVerificationRecord(row);
@@ -89,7 +92,7 @@ export async function readSecretInUse(
   return row ?? null;
 }
 
-/** The sealed secrets that were made last. */
+/** The newest secrets that have a sealed form, at most `limit`. */
 export async function readNewestSealedSecrets(db: Database, limit: number): Promise<SealedSecret[]> {
   const rows = await db
     .select({ hash: apiKeySecrets.hash, keyId: apiKeySecrets.keyId, sealed: apiKeySecrets.sealed })
@@ -107,8 +110,8 @@ export interface SealedSecret {
 }
 
 /**
- * Sealed secrets whose sealed form does not begin so, in the order of their hashes, and how many there are in all.
- * @param after the hash to go on after; empty: from the first
+ * Secrets whose sealed form does not begin with `prefix`, in the order of their hashes, at most `limit`.
+ * @param after only hashes after this one; empty: from the first
  */
 export async function readSecretsSealedOtherwise(
   db: Database,
@@ -135,8 +138,8 @@ function isSealedOtherwise(prefix: string): SQL | undefined {
 }
 
 /**
- * Puts new sealed forms in place of others, where those are still there: a secret that was rotated out meanwhile has none.
- * No verdict hangs on a sealed form, so the change feed is not told.
+ * Replaces sealed forms. A secret whose form is no longer `from` is left alone: one that was rotated out meanwhile has
+ * none. No verdict depends on a sealed form, so nothing is appended to the change feed.
  */
 export async function replaceSealedForms(
   db: Database,
@@ -151,7 +154,10 @@ export async function replaceSealedForms(
     );
 }
 
-/** Takes the sealed forms off secrets that still have these. No verdict hangs on one, so the change feed is not told. */
+/**
+ * Deletes these sealed forms from the secrets that still have them. No verdict depends on one, so nothing is appended
+ * to the change feed.
+ */
 export async function dropSealedForms(db: Database, forms: readonly SealedSecret[]): Promise<void> {
   await db
     .update(apiKeySecrets)

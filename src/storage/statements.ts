@@ -3,19 +3,20 @@ import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Opened } from './database.ts';
 
 /*
- * What statements are made of that drizzle has no builder for. Columns are named by the schema here too, so that a renamed
- * one does not compile.
+ * Parts of statements that drizzle has no builder for. They too take columns from the schema, so that the old name of a
+ * renamed column does not compile.
  */
 
-/** A row to insert: for each column of the table a value, or an expression over what it is selected from. */
+/** A row to insert: for each column of the table a value, or an expression over the source. */
 type NewRow<Table extends SQLiteTable> = {
   [Name in keyof Table['$inferSelect']]: SQL | SQLiteColumn | Table['$inferSelect'][Name];
 };
 
 /**
- * A statement that inserts a row for each row of a source, and so none where the source has none. A column that is left out
- * does not compile; SQLite's own default of a primary key is `sql\`NULL\``.
- * @param source what comes after FROM. It needs a condition where an ON CONFLICT follows: SQLite would take that for a join
+ * A statement that inserts one row for each row of a source, and so none for an empty source. Leaving out a column does
+ * not compile. For an integer primary key, SQLite gives the next number for `sql\`NULL\``.
+ * @param source what comes after FROM. It needs a WHERE if an ON CONFLICT follows, which SQLite would otherwise take
+ * for a join's ON
  */
 export function insertFrom<Table extends SQLiteTable>(db: Opened, table: Table, row: NewRow<Table>, source: SQL) {
   const given: Record<string, unknown> = row;
@@ -29,12 +30,15 @@ export function insertFrom<Table extends SQLiteTable>(db: Opened, table: Table, 
 /** SQLite's own number of a row. */
 export const ROWID = sql<number>`rowid`;
 
-/** Whether a column has one of these values. They travel as one parameter: D1 takes a hundred in a statement. */
+/**
+ * Whether a column has one of these values. The values are one JSON parameter, because D1 takes at most 100 parameters
+ * in a statement.
+ */
 export function isOneOf(column: SQLiteColumn, values: readonly (number | string)[]): SQL {
   return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 }
 
-/** In an ON CONFLICT: the value that the row which is not inserted would have. */
+/** In an ON CONFLICT: this column's value in the row that could not be inserted. */
 export function excluded(column: SQLiteColumn): SQL {
   return sql`excluded.${sql.identifier(column.name)}`;
 }

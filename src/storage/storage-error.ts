@@ -1,16 +1,19 @@
 /*
- * The one place that tells a database that gave no answer from a surprise.
+ * The one place that tells a database that gave no answer from a mistake of the code.
  */
 
 /**
- * D1 was out of reach, overloaded, reset, or took too long. Whether a write that ended so was made is not known. The
- * error that D1 gave is its cause.
+ * D1 was out of reach, overloaded, reset, or took too long. Whether a write that failed so took effect is not known.
+ * `cause` is D1's own error.
  */
 class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
-/** Whether an error comes of a database that gave no answer; drizzle wraps what its queries throw. */
+/**
+ * Whether an error or one of its causes is a `StorageError`. drizzle wraps what its queries throw, so the causes count
+ * too.
+ */
 export function isStorageError(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof StorageError) return true;
@@ -19,9 +22,10 @@ export function isStorageError(error: unknown): boolean {
 }
 
 /**
- * What D1 says of a statement that is wrong, or breaks a constraint: a mistake of the code, which no repetition mends.
- * D1 gives no codes, only text; what is not known here counts as out of reach, such as "Network connection lost",
- * "storage operation exceeded timeout", "D1 DB is overloaded", and SQLite's busy, full and I/O errors.
+ * D1's messages about a statement that is wrong or violates a constraint. That is a mistake of the code, and repeating
+ * the call does not help. D1 gives text only, no codes. Any other message counts as out of reach, such as "Network
+ * connection lost", "storage operation exceeded timeout", "D1 DB is overloaded", and SQLite's busy, full and I/O
+ * errors.
  */
 const MISTAKES = [
   /SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|TOOBIG|MISUSE|AUTH|SCHEMA)/,
@@ -29,7 +33,7 @@ const MISTAKES = [
   /constraint failed|syntax error|no such (table|column)|parameter bindings|too many SQL variables/i,
 ];
 
-/** The error of a call of D1 as it is thrown on: a `StorageError`, or the same where it is a surprise. */
+/** The error to throw for an error of D1: the same error if it is a mistake of the code, else a `StorageError`. */
 export function classifyStorageError(error: unknown): unknown {
   if (error instanceof StorageError) return error;
   if (!(error instanceof Error)) return new StorageError(String(error), { cause: error });

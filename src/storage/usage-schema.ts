@@ -1,11 +1,11 @@
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /*
- * The usage database, apart from the one with the keys, so that counting can never slow a look-up. Moments are unix
- * milliseconds, hours and days count from the epoch. Key 0 stands for calls with no key, or one that there is not.
+ * The usage database. It is separate from the database of keys, so that counting can never slow a look-up. Moments are
+ * unix milliseconds. Hours and days count from the epoch. Key 0 stands for calls without a key or with an unknown one.
  */
 
-/** Flushes that have been added: the queue delivers at least once, and a flush counts once. */
+/** Flushes that were added. The queue delivers a flush at least once, and this table makes it count once. */
 export const usageFlushes = sqliteTable(
   'usage_flushes',
   {
@@ -15,7 +15,7 @@ export const usageFlushes = sqliteTable(
   (table) => [index('usage_flushes_by_time').on(table.at)],
 );
 
-/** Calls by key, hour and code, of the last days. */
+/** Calls by key, hour and code, of today and the three days before. */
 export const usageHours = sqliteTable(
   'usage_hours',
   {
@@ -30,7 +30,7 @@ export const usageHours = sqliteTable(
   ],
 );
 
-/** The same by day, of the days before those. */
+/** Calls by key, day and code, of the days before those. */
 export const usageDays = sqliteTable(
   'usage_days',
   {
@@ -48,7 +48,10 @@ export const usageLast = sqliteTable('usage_last', {
   lastUsedAt: integer('last_used_at').notNull(),
 });
 
-/** Where calls with a key come from: IPv4 addresses and IPv6 /64 networks, the refused ones apart. */
+/**
+ * Where calls with a key come from: IPv4 addresses and IPv6 /64 networks. Allowed and refused calls are counted
+ * separately.
+ */
 export const usageSources = sqliteTable(
   'usage_sources',
   {
@@ -59,6 +62,6 @@ export const usageSources = sqliteTable(
     lastSeen: integer('last_seen').notNull(),
     count: integer('count').notNull(),
   },
-  // No index by time, which would double what each flush writes, for the sake of one look an hour.
+  // No index by time: it would double what each flush writes, and only the hourly cron job would use it.
   (table) => [primaryKey({ columns: [table.keyId, table.refused, table.network] })],
 );

@@ -5,17 +5,17 @@ import { excluded, insertFrom, isOneOf, ROWID } from './statements.ts';
 import { usageDays, usageFlushes, usageHours, usageLast, usageSources } from './usage-schema.ts';
 
 /*
- * Adding counts to the usage database, and reading them. Lists travel as one parameter of JSON, because a statement of
- * D1 takes a hundred parameters at most.
+ * Adds counts to the usage database, and reads them. A list is one JSON parameter, because D1 takes at most 100
+ * parameters in a statement.
  */
 
-/** Calls with one key (0: none that there is) in one hour, with one outcome, from one network. */
+/** Calls with one key (0: no key, or an unknown one) in one hour, with one outcome, from one network. */
 export interface UseCount {
   keyId: number;
   /** Hours since the epoch. */
   hour: number;
   code: string;
-  /** An IPv4 address or an IPv6 /64; null: the address was not known, or is of no interest. */
+  /** An IPv4 address or an IPv6 /64; null: the address was not known, or its network is not counted. */
   network: string | null;
   count: number;
   /** Unix milliseconds. */
@@ -23,13 +23,16 @@ export interface UseCount {
   lastAt: number;
 }
 
-/** What an isolate counted, under an id by which it is added once however often it arrives. */
+/** What an isolate counted. By its `id` it is added once, however often it is delivered. */
 export interface UsageFlush {
   id: string;
   counts: UseCount[];
 }
 
-/** What a key keeps of networks. The refused ones have their own share: strangers cannot push the real ones out. */
+/**
+ * How many networks are kept of a key. Refused calls have their own share, so that strangers cannot push out the real
+ * ones.
+ */
 const MOST_SOURCES = { allowed: 100, refused: 50 } as const;
 const ALLOWED = 'VALID';
 
@@ -41,7 +44,7 @@ export async function readAddedFlushes(db: UsageDatabase, ids: readonly string[]
 
 /**
  * Adds flushes, all or none.
- * @throws when one of them has been added already, as by a delivery at the same time
+ * @throws when one of them has been added already, by a concurrent delivery say
  */
 export async function addFlushes(db: UsageDatabase, flushes: readonly UsageFlush[], now: number): Promise<void> {
   const counts = flushes.flatMap((flush) => flush.counts);
@@ -120,8 +123,8 @@ function later(column: SQLiteColumn): SQL {
 }
 
 /**
- * Of the sources of each key, those seen last, as many as a key keeps. Many isolates may have counted the same key from
- * thousands of networks: what would be deleted again at once is not written.
+ * The sources of each key that were seen last, as many as are kept. Many isolates may have counted the same key from
+ * thousands of networks. Rows that would be deleted again at once are not written.
  */
 function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
   const ofKeys = Map.groupBy(sources, ({ keyId, code }) => `${keyId} ${code === ALLOWED}`);
@@ -132,7 +135,7 @@ function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
   );
 }
 
-/** Of each key that got sources, keeps the ones seen last. */
+/** The statement that deletes surplus sources of the keys in `sources`. It keeps those that were seen last. */
 function dropSurplusSources(db: UsageDatabase, sources: string) {
   const { keyId, refused, lastSeen, count } = usageSources;
   const ranked = db
@@ -152,7 +155,7 @@ function dropSurplusSources(db: UsageDatabase, sources: string) {
   return db.delete(usageSources).where(inArray(ROWID, surplus));
 }
 
-/** Adds up counts that are of the same thing. */
+/** Adds up the counts that have the same `sameness`. */
 function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => string): UseCount[] {
   const sums = new Map<string, UseCount>();
   for (const count of counts) {
@@ -168,7 +171,7 @@ function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => strin
   return [...sums.values()];
 }
 
-/** When these keys last allowed a call (unix milliseconds), those that ever did. */
+/** When these keys last allowed a call (unix milliseconds), by key id. Keys that never did are left out. */
 export async function readLastUses(db: UsageDatabase, keyIds: readonly number[]): Promise<Map<number, number>> {
   const rows = await db.select().from(usageLast).where(isOneOf(usageLast.keyId, keyIds));
   return new Map(rows.map(({ keyId, lastUsedAt }) => [keyId, lastUsedAt]));
@@ -181,7 +184,7 @@ export interface UsageOfKey {
   sources: (typeof usageSources.$inferSelect)[];
 }
 
-/** What is known of the use of a key since a day (days since the epoch), that day included. */
+/** The usage of a key since a day (days since the epoch), that day included. */
 export async function readUsage(db: UsageDatabase, keyId: number, sinceDay: number): Promise<UsageOfKey> {
   const day = sql<number>`${usageHours.hour} / 24`;
   const [hours, days, sources] = await db.batch([
@@ -205,21 +208,22 @@ export async function readUsage(db: UsageDatabase, keyId: number, sinceDay: numb
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const HOURS_KEPT_DAYS = 3;
-/** Today not among them. */
+/** Days before today. */
 export const DAYS_KEPT = 90;
 /** Longer than the queue keeps a message: 4 days, and as many again in its dead-letter queue. */
 const FLUSHES_KEPT_DAYS = 10;
 
 /**
- * Puts hours of the days before the last ones together into days, and forgets what is kept no longer: of each, at most
- * `most` rows, the oldest first, so that a backlog of millions passes no limit of D1.
+ * Adds hours that are older than `HOURS_KEPT_DAYS` to their days, and deletes days and flushes that are too old. Of
+ * each table it takes at most `most` rows, the oldest first, so that a backlog of millions stays within D1's limits.
  * @returns how many rows were touched by the statement that touched the most
  */
 export async function rollUpUsage(db: UsageDatabase, now: number, most: number): Promise<number> {
   const today = Math.floor(now / DAY_MS);
   const { hour } = usageHours;
   const day = sql`${hour} / 24`;
-  // The two statements that use it find the same rows: they are one transaction, and the first writes elsewhere.
+  // Both statements that use this condition find the same rows: they are in one transaction, and the first writes to
+  // another table.
   const isOld = inArray(
     ROWID,
     db
@@ -257,13 +261,13 @@ export async function rollUpUsage(db: UsageDatabase, now: number, most: number):
   ]);
 }
 
-/** Keys from the first number to before the last one. */
+/** Key ids from `from` up to, but not including, `to`. */
 export interface KeyRange {
   from: number;
   to: number;
 }
 
-/** The highest number of a key of which anything is known by key; 0: nothing is. */
+/** The highest key id that has a last use or a source; 0: none has. */
 export async function readHighestKey(db: UsageDatabase): Promise<number> {
   const [[lastUse], [source]] = await db.batch([
     db.select({ highest: max(usageLast.keyId) }).from(usageLast),
@@ -272,7 +276,7 @@ export async function readHighestKey(db: UsageDatabase): Promise<number> {
   return Math.max(lastUse?.highest ?? 0, source?.highest ?? 0);
 }
 
-/** Those of these keys whose last use is older than the days that are kept. */
+/** The keys of a range whose last use is older than the days that are kept. */
 export async function readLongUnused(db: UsageDatabase, { from, to }: KeyRange, now: number): Promise<number[]> {
   const { keyId, lastUsedAt } = usageLast;
   const rows = await db
@@ -283,8 +287,8 @@ export async function readLongUnused(db: UsageDatabase, { from, to }: KeyRange, 
 }
 
 /**
- * Forgets the sources of a range of keys that were not seen for as long as days are kept, and when keys that are gone were
- * used last. Of a key that exists the last use must never be forgotten: null means never used.
+ * Deletes the sources of a range of keys that are older than the days that are kept, and the last uses of deleted keys.
+ * The last use of a key that exists must never be deleted: without one, the key is shown as never used.
  */
 export async function forgetUses(
   db: UsageDatabase,

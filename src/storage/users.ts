@@ -5,7 +5,7 @@ import { foldCompatible, foldText } from './fold-text.ts';
 import { users } from './schema.ts';
 
 /*
- * Reading users. They are written by change-users.ts.
+ * Reads users. change-users.ts writes them.
  */
 
 /** A user as stored. */
@@ -25,13 +25,13 @@ const userColumns = {
   revision: users.revision,
 };
 
-/** Reads a user, people and bots alike. */
+/** Reads a user, a person or a bot; null when there is none. */
 export async function readUser(db: Database, id: string): Promise<UserRow | null> {
   const [row] = await db.select(userColumns).from(users).where(eq(users.id, id)).limit(1);
   return row ?? null;
 }
 
-/** The id of whoever has this email, whatever its case, in all of the deployment; null when no one has. */
+/** The id of the user who has this email, in any letter case and any organisation; null when no one has it. */
 export async function readHolderOfEmail(db: Database, email: string): Promise<string | null> {
   const [row] = await db
     .select({ id: users.id })
@@ -41,7 +41,7 @@ export async function readHolderOfEmail(db: Database, email: string): Promise<st
   return row?.id ?? null;
 }
 
-/** The enabled PROVIDER users, the one that was there first in front. */
+/** The enabled PROVIDER users, the oldest first, at most 100. */
 export async function readProviders(db: Database): Promise<{ id: string; email: string | null }[]> {
   return db
     .select({ id: users.id, email: users.email })
@@ -71,7 +71,7 @@ export async function readUsers(
     filter.email === undefined ? undefined : eq(users.emailFolded, foldCompatible(filter.email)),
     filter.query === undefined ? undefined : sql`instr(${users.searchFolded}, ${foldText(filter.query)})`,
   );
-  // The ids first, which the index of the list has: rows are read for one page only.
+  // The ids come first, from the list's index, so that rows are read for one page only.
   const onPage = db
     .select({ id: users.id })
     .from(users)
@@ -86,20 +86,20 @@ export async function readUsers(
   return { users: found, count: counted[0]?.count ?? 0 };
 }
 
-/** Whether someone else holds this person's office: an enabled one with the same role in the same organisation. */
+/** Whether another enabled person has the same role in the same organisation. */
 export async function hasPeer(db: Database, user: UserRow): Promise<boolean> {
   return (await selectPeers(db, user).limit(1)).length > 0;
 }
 
-/** Whether this is one of those of whom one has to stay. */
+/** Whether this is an enabled administrator: ORG_ADMIN or PROVIDER, of which the last one has to stay. */
 export function holdsOffice(user: Pick<UserRow, 'role' | 'disabled'>): boolean {
   return !user.disabled && (user.role === 'ORG_ADMIN' || user.role === 'PROVIDER');
 }
 
-/** Another user than the one that a statement is about. */
+/** Alias of the table, for users other than the one that a statement is about. */
 export const peer = alias(users, 'peer');
 
-/** Those who hold this person's office besides it. */
+/** The other enabled people with this person's role in its organisation. */
 export function selectPeers(db: Database, user: UserRow) {
   return db
     .select({ id: peer.id })

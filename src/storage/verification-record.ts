@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { ROLES, USER_TYPES } from '../wire/roles.ts';
 
 /**
- * What the decision about a call needs to know of a key, as it is kept in KV and memory. It holds stored permissions
- * and the user's role, never effective permissions and never a verdict: those are worked out at each call. It holds
- * neither the secret nor its sealed form.
+ * What the decision about a call needs to know of a key, as KV and memory hold it. It has the stored permissions and
+ * the user's role. Effective permissions and verdicts are never stored, but computed at each call. It has neither the
+ * secret nor its sealed form.
  *
- * Exact, because KV also has what older and newer versions of the Worker wrote: a field that is not there, or one that
- * nobody here knows, may be the one that a key is refused by.
+ * Parsing is exact, because KV also holds what older and newer versions of the Worker wrote. A missing or an unknown
+ * field may be the one that a key is refused by.
  */
 const verificationRecord = z.strictObject({
   /** The database's history, and the place in it, at which all of this was true (see the change feed). */
@@ -31,7 +31,7 @@ const verificationRecord = z.strictObject({
 
 export type VerificationRecord = z.infer<typeof verificationRecord>;
 
-/** Reads a record that comes from elsewhere; null for anything that is not exactly one. It costs about 2 µs. */
+/** Parses a record that comes from elsewhere; null for anything that is not exactly one. It costs about 2 µs. */
 export function parseVerificationRecord(value: unknown): VerificationRecord | null {
   return verificationRecord.safeParse(value).data ?? null;
 }

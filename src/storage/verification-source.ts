@@ -3,13 +3,13 @@ import { openSession } from './list-reads.ts';
 import { readVerificationRecord } from './secrets.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
-/** Where verification gets its truth from: D1, the primary or the nearest replica that is recent enough. */
+/** What verification reads from D1: from the primary, or from the nearest replica that is recent enough. */
 export interface VerificationSource {
-  /** The newest changes after a number, as the primary has them, with the bookmark of that state. */
+  /** The newest changes after a number, at most `limit`, as the primary has them, with the bookmark of that state. */
   readFeed(after: number, limit: number): Promise<{ answer: FeedAnswer; bookmark: string | null }>;
   /**
    * The record of a secret by its hash; null when there is no such key.
-   * @param from `primary`, or the bookmark of a state that a replica has to have reached
+   * @param from `primary`, or the bookmark of a state that a replica must have reached (null: any)
    */
   readRecord(hash: string, from: 'primary' | { bookmark: string | null }): Promise<VerificationRecord | null>;
 }
