@@ -4,8 +4,8 @@ CREATE TABLE `commit_guard` (
 );
 --> statement-breakpoint
 ALTER TABLE `api_key_secrets` ADD `minted_by` text;--> statement-breakpoint
--- The first secret of a key was made by who created the key. Later ones come from rotations, which only the key's own user
--- may do (of a main integration key an administrator; no one asks who made those).
+-- The creator of a key made its first secret. Later secrets come from rotations, which only the key's own user may do. A main
+-- integration key is rotated by an administrator instead, but nothing reads who made its secrets.
 UPDATE `api_key_secrets` SET `minted_by` = (
 	SELECT CASE
 		WHEN `api_key_secrets`.rowid = (SELECT min(s.rowid) FROM `api_key_secrets` AS s WHERE s.`key_id` = k.`id`) THEN k.`created_by`

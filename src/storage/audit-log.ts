@@ -8,7 +8,7 @@ import { apiKeys, auditEvents } from './schema.ts';
  * records.
  *
  * The log is the largest table of the database that look-ups need, and every administrator may read it. So a query
- * reads at most MOST_EVENTS of its events plus a page, whatever the filters. It follows an index that serves one filter
+ * reads at most MAX_EVENTS of its events plus a page, whatever the filters. It follows an index that serves one filter
  * together with the action and the order. It applies the other filters to the newest events that the index finds.
  */
 
@@ -25,11 +25,11 @@ export interface AuditFilter {
 }
 
 /** The most events that are counted, and that pages reach. `before` reaches further back. */
-const MOST_EVENTS = 10_000;
+const MAX_EVENTS = 10_000;
 
 /**
  * One page of events, newest first, and how many there are in all.
- * @returns `count`, at most `MOST_EVENTS`, and whether it is exact
+ * @returns `count`, at most `MAX_EVENTS`, and whether it is exact
  */
 export async function readAuditEvents(
   db: Database,
@@ -47,7 +47,7 @@ export async function readAuditEvents(
     .from(auditEvents)
     .where(indexed)
     .orderBy(desc(auditEvents.id))
-    .limit(MOST_EVENTS + 1)
+    .limit(MAX_EVENTS + 1)
     .as('audit_events');
   // Without further filters, reading stops along the index at the end of the page. Whole rows are read for the page's
   // ids only.
@@ -55,7 +55,7 @@ export async function readAuditEvents(
     rest === undefined
       ? db.select({ id: auditEvents.id }).from(auditEvents).where(indexed).orderBy(desc(auditEvents.id))
       : db.select({ id: found.id }).from(found).where(rest).orderBy(desc(found.id));
-  const onPage = ids.limit(Math.max(0, Math.min(limit, MOST_EVENTS - offset))).offset(Math.min(offset, MOST_EVENTS));
+  const onPage = ids.limit(Math.max(0, Math.min(limit, MAX_EVENTS - offset))).offset(Math.min(offset, MAX_EVENTS));
   const [counted, events] = await db.batch([
     db
       .select({ count: sql<number>`count(*)`.as('events') })
@@ -64,7 +64,7 @@ export async function readAuditEvents(
     db.select().from(auditEvents).where(inArray(auditEvents.id, onPage)).orderBy(desc(auditEvents.id)),
   ]);
   const count = counted[0]?.count ?? 0;
-  return { events, count: Math.min(count, MOST_EVENTS), countIsExact: count <= MOST_EVENTS };
+  return { events, count: Math.min(count, MAX_EVENTS), countIsExact: count <= MAX_EVENTS };
 }
 
 /** Splits the filter in two: what one index serves, and the rest, to be applied to the events that the index finds. */

@@ -12,7 +12,7 @@ import { insertFrom } from './statements.ts';
  */
 
 /** The columns of a key that the service sets. All others are fields that a client gives. */
-type OwnColumn =
+type ServiceColumn =
   | 'id'
   | 'orgId'
   | 'userId'
@@ -31,7 +31,7 @@ type OwnColumn =
 /**
  * The fields of a key that a client gives and may change. A new column of the table is one, unless it is listed above.
  */
-export type KeyFields = Omit<typeof apiKeys.$inferSelect, OwnColumn>;
+export type KeyFields = Omit<typeof apiKeys.$inferSelect, ServiceColumn>;
 
 /** A secret as it is stored, which is never in the clear. */
 export interface StoredSecret {

@@ -55,7 +55,7 @@ export function insertPerson(
     emailFolded,
     searchFolded: searchFoldedOf(person),
     createdAt: person.createdAt,
-    ...FRESH,
+    ...NEW_USER_COLUMNS,
   };
   const holders = db.select({ id: peer.id }).from(peer).where(eq(peer.emailFolded, emailFolded));
   const isPossible = and(eq(organisations.id, person.orgId), notExists(holders));
@@ -63,7 +63,7 @@ export function insertPerson(
 }
 
 /** The columns that every new user begins with. */
-const FRESH = { disabled: false, signedInAt: null, revision: 0, deletedAt: null };
+const NEW_USER_COLUMNS = { disabled: false, signedInAt: null, revision: 0, deletedAt: null };
 
 function searchFoldedOf({
   firstName,
@@ -188,7 +188,7 @@ export function addBotIfMissing(
     emailFolded: null,
     searchFolded: '',
     createdAt: bot.createdAt,
-    ...FRESH,
+    ...NEW_USER_COLUMNS,
   };
   const present = db
     .select({ id: peer.id })

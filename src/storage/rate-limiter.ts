@@ -23,7 +23,7 @@ const LOG_INTERVAL_MS = 60_000;
 export function openRateLimiter(binding: RateLimit, name: string, whenSilent: 'allow' | 'refuse'): RateLimiter {
   let lastLoggedAt = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
-  const tell = (error: unknown) => {
+  const logSilence = (error: unknown) => {
     unlogged += 1;
     const now = Date.now();
     // A clock that was set back must not silence the log.
@@ -39,7 +39,7 @@ export function openRateLimiter(binding: RateLimit, name: string, whenSilent: 'a
       try {
         return (await Promise.race([binding.limit({ key }), late.promise])).success;
       } catch (error) {
-        tell(error);
+        logSilence(error);
         return whenSilent === 'allow';
       } finally {
         clearTimeout(timer);

@@ -128,6 +128,7 @@ export async function readSecretsSealedOtherwise(
   return rows.flatMap(({ sealed, ...row }) => (sealed === null ? [] : [{ ...row, sealed }]));
 }
 
+/** How many secrets have a sealed form that does not begin with `prefix`. */
 export async function countSecretsSealedOtherwise(db: Database, prefix: string): Promise<number> {
   const [row] = await db.select({ count: count() }).from(apiKeySecrets).where(isSealedOtherwise(prefix));
   return row?.count ?? 0;

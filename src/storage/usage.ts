@@ -33,7 +33,7 @@ export interface UsageFlush {
  * How many networks are kept of a key. Refused calls have their own share, so that strangers cannot push out the real
  * ones.
  */
-const MOST_SOURCES = { allowed: 100, refused: 50 } as const;
+const MAX_SOURCES = { allowed: 100, refused: 50 } as const;
 const ALLOWED = 'VALID';
 
 /** Which of these flushes have been added already. */
@@ -131,7 +131,7 @@ function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
   return [...ofKeys.values()].flatMap((ofKey) =>
     ofKey
       .toSorted((a, b) => b.lastAt - a.lastAt || b.count - a.count)
-      .slice(0, ofKey[0]?.code === ALLOWED ? MOST_SOURCES.allowed : MOST_SOURCES.refused),
+      .slice(0, ofKey[0]?.code === ALLOWED ? MAX_SOURCES.allowed : MAX_SOURCES.refused),
   );
 }
 
@@ -150,18 +150,18 @@ function dropSurplusSources(db: UsageDatabase, sources: string) {
     .from(usageSources)
     .where(sql`${keyId} IN (SELECT DISTINCT ${given('keyId')} FROM json_each(${sources}))`)
     .as('ranked');
-  const most = sql`CASE ${ranked.refused} WHEN 1 THEN ${MOST_SOURCES.refused} ELSE ${MOST_SOURCES.allowed} END`;
+  const most = sql`CASE ${ranked.refused} WHEN 1 THEN ${MAX_SOURCES.refused} ELSE ${MAX_SOURCES.allowed} END`;
   const surplus = db.select({ id: ranked.id }).from(ranked).where(gt(ranked.place, most));
   return db.delete(usageSources).where(inArray(ROWID, surplus));
 }
 
-/** Adds up the counts that have the same `sameness`. */
-function sumBy(counts: readonly UseCount[], sameness: (count: UseCount) => string): UseCount[] {
+/** Adds up the counts that have the same `groupOf`. */
+function sumBy(counts: readonly UseCount[], groupOf: (count: UseCount) => string): UseCount[] {
   const sums = new Map<string, UseCount>();
   for (const count of counts) {
-    const sum = sums.get(sameness(count));
+    const sum = sums.get(groupOf(count));
     if (sum === undefined) {
-      sums.set(sameness(count), { ...count });
+      sums.set(groupOf(count), { ...count });
     } else {
       sum.count += count.count;
       sum.firstAt = Math.min(sum.firstAt, count.firstAt);

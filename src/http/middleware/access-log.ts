@@ -9,13 +9,13 @@ import type { HttpEnv } from '../context.ts';
  * without end and without a key, and each line costs the operator. Each code has its own count, so that a flood of one
  * hides no other.
  */
-const MOST_LINES = 20;
+const MAX_LINES_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
 /**
  * How long dropped lines are counted before one line reports them. The platform keeps an event for only 30 s after its
  * answer.
  */
-const TELL_AFTER_MS = 25_000;
+const REPORT_AFTER_MS = 25_000;
 
 /**
  * Logs each failed request on one line, or every request with `REQUEST_LOG=all`. By default successful requests are
@@ -35,7 +35,7 @@ export function accessLog() {
     const code = c.get('code') ?? null;
     const isBounded = !logsAll && status < 500;
     if (isBounded && !sample.takes(code ?? String(status), services?.now() ?? Date.now())) {
-      tellLater(c, sample);
+      reportLater(c, sample);
       return;
     }
     console.log(
@@ -55,11 +55,11 @@ export function accessLog() {
 }
 
 /** Schedules one log line that reports all lines dropped until then, unless one is scheduled already. */
-function tellLater(c: Context<HttpEnv>, sample: Sample): void {
+function reportLater(c: Context<HttpEnv>, sample: Sample): void {
   const now = c.var.services?.now() ?? Date.now();
-  if (!sample.plansToTell(now)) return;
+  if (!sample.plansToReport(now)) return;
   const after = c.var.services?.after ?? ((milliseconds, callBack) => setTimeout(callBack, milliseconds));
-  const wait = new Promise<void>((resolve) => void after(TELL_AFTER_MS, resolve));
+  const wait = new Promise<void>((resolve) => void after(REPORT_AFTER_MS, resolve));
   c.executionCtx.waitUntil(
     wait.then(() => log('refused requests had no line of their own', { dropped: sample.takeDropped() })),
   );
@@ -79,7 +79,7 @@ class Sample {
     this.#minute = minute;
     const lines = this.#lines.get(code) ?? 0;
     this.#lines.set(code, lines + 1);
-    if (lines < MOST_LINES) return true;
+    if (lines < MAX_LINES_PER_MINUTE) return true;
     this.#dropped.set(code, (this.#dropped.get(code) ?? 0) + 1);
     return false;
   }
@@ -88,9 +88,9 @@ class Sample {
    * Whether this call must report what was dropped, because no other is about to. A plan is given up after twice its
    * wait: its event may have ended before it reported.
    */
-  plansToTell(now: number): boolean {
+  plansToReport(now: number): boolean {
     const sincePlan = now - this.#plannedAt;
-    if (sincePlan >= 0 && sincePlan < 2 * TELL_AFTER_MS) return false;
+    if (sincePlan >= 0 && sincePlan < 2 * REPORT_AFTER_MS) return false;
     this.#plannedAt = now;
     return true;
   }

@@ -24,8 +24,8 @@ export function provideServices(compose: Compose) {
  * `requires` checks later what the caller may do. Counts the use of the key once the call is answered.
  */
 export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
-  const [apiKey = null, another] = readApiKeys((name) => c.req.header(name));
-  if (another !== undefined) {
+  const [apiKey = null, secondKey] = readApiKeys((name) => c.req.header(name));
+  if (secondKey !== undefined) {
     recordUse(c.get('services'), { keyId: null, code: 'MALFORMED_KEY', clientIp: null });
     return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
   }

@@ -3,9 +3,9 @@ import { createMiddleware } from 'hono/factory';
 import type { CallContext, CallEnv, Needs, Puts } from '../context.ts';
 import { fail } from '../errors.ts';
 
-const MOST_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 /** A client can send a body as slowly as it likes. What was judged when its headers arrived goes stale meanwhile. */
-const DEADLINE_MS = 10_000;
+const BODY_DEADLINE_MS = 10_000;
 
 export interface BodyPut {
   /** The whole body as text; null when it is not UTF-8. */
@@ -26,7 +26,7 @@ const declaredAsJson = createMiddleware<CallEnv>(async (c, next) => {
  * stale. Answers 413 if the body is too large, and 408 if it is not whole by the deadline.
  */
 const readBody: Puts<BodyPut> = async (c, next) => {
-  const body = await readWithin(c, MOST_BYTES, DEADLINE_MS);
+  const body = await readWithin(c, MAX_BODY_BYTES, BODY_DEADLINE_MS);
   if ('refused' in body) return fail(c, body);
   c.set('bodyText', decode(body.bytes));
   // The stream is consumed, and hono's validators read the body from the request again.
@@ -40,7 +40,7 @@ const readBody: Puts<BodyPut> = async (c, next) => {
  */
 export const jsonBody: Puts<BodyPut> = every(
   createMiddleware<CallEnv>(async (c, next) => {
-    if (declaredLength(c) > MOST_BYTES) return fail(c, { refused: 'body_too_large' });
+    if (declaredLength(c) > MAX_BODY_BYTES) return fail(c, { refused: 'body_too_large' });
     await next();
   }),
   declaredAsJson,
@@ -72,14 +72,14 @@ function declaredLength(c: CallContext): number {
 
 type ReadBody = { bytes: Uint8Array<ArrayBuffer> } | { refused: 'body_too_large' } | { refused: 'body_timeout' };
 
-async function readWithin(c: CallContext, mostBytes: number, milliseconds: number): Promise<ReadBody> {
+async function readWithin(c: CallContext, maxBytes: number, deadlineMs: number): Promise<ReadBody> {
   const stream = c.req.raw.body;
   if (stream === null) return { bytes: new Uint8Array() };
-  if (declaredLength(c) > mostBytes) return { refused: 'body_too_large' };
+  if (declaredLength(c) > maxBytes) return { refused: 'body_too_large' };
   const reader = stream.getReader();
   let cancelTimer = () => {};
   const late = new Promise<'late'>((resolve) => {
-    cancelTimer = c.var.services.after(milliseconds, () => resolve('late'));
+    cancelTimer = c.var.services.after(deadlineMs, () => resolve('late'));
   });
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -89,7 +89,7 @@ async function readWithin(c: CallContext, mostBytes: number, milliseconds: numbe
       if (read === 'late') return { refused: 'body_timeout' };
       if (read.done) return { bytes: concat(chunks, length) };
       length += read.value.byteLength;
-      if (length > mostBytes) return { refused: 'body_too_large' };
+      if (length > maxBytes) return { refused: 'body_too_large' };
       chunks.push(read.value);
     }
   } finally {

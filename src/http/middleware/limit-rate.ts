@@ -13,11 +13,11 @@ import type { BodyPut } from './body.ts';
  */
 
 /** Middleware that replaces the general limit on its route. */
-const limitsOfRoutes = new Set<unknown>();
+const replacements = new Set<unknown>();
 
 /** The general limit. It holds for each route that has none of the limits below. */
 export const limitRate = createMiddleware<CallEnv>(async (c, next) => {
-  const isLimitedLater = matchedRoutes(c).some(({ handler }) => limitsOfRoutes.has(handler));
+  const isLimitedLater = matchedRoutes(c).some(({ handler }) => replacements.has(handler));
   if (!isLimitedLater && !(await allowsCall(c))) return refuse(c);
   await next();
 });
@@ -46,7 +46,7 @@ export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPu
 function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<CallEnv>>(
   middleware: Middleware,
 ): Middleware {
-  limitsOfRoutes.add(middleware);
+  replacements.add(middleware);
   return middleware;
 }
 

@@ -29,7 +29,7 @@ type ActsRules<Needed> = (found: Readonly<CallVariables & Needed>, body: unknown
  * @returns two handlers, to be spread into the route's
  */
 export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, actsRules?: ActsRules<Needed>) {
-  const readable: Needs<BodyPut & Needed> = async (c, next) => {
+  const parsable: Needs<BodyPut & Needed> = async (c, next) => {
     // The validator would silently replace bytes that are not UTF-8, and throw for text that is not JSON.
     const problem = findBodyProblem(c.var.bodyText);
     if (problem !== null) return fail(c, { refused: 'invalid', fields: { body: problem } });
@@ -42,7 +42,7 @@ export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, a
     const fields = messagesByField(result.error.issues, c.var.findWrongFields?.(result.data));
     return fail(c, { refused: 'invalid', fields });
   });
-  return [readable, valid] as const;
+  return [parsable, valid] as const;
 }
 
 /** Validates the query. Names that are not in the schema are ignored. */
@@ -94,8 +94,9 @@ function findBodyProblem(body: string | null): string | null {
  * How many wrong fields an answer names. A body of 64 KiB can hold thousands, and an answer that named them all would
  * be many times as long as the body.
  */
-const MOST_NAMED = 50;
-const LONGEST_NAME = 40;
+const MAX_NAMED_FIELDS = 50;
+/** In code points. */
+const MAX_FIELD_NAME_LENGTH = 40;
 
 /**
  * The first message for each wrong field; a nested field is named as `ip_whitelist.2`. Beyond 50 fields, `body` says
@@ -109,7 +110,7 @@ function messagesByField(
   const unnamed = new Set<string>();
   const add = (field: string, message: string) => {
     if (messages.has(field)) return;
-    if (messages.size < MOST_NAMED) messages.set(field, message);
+    if (messages.size < MAX_NAMED_FIELDS) messages.set(field, message);
     else unnamed.add(field);
   };
   for (const issue of issues) {
@@ -131,6 +132,6 @@ function fieldAt(path: readonly PropertyKey[]): string {
 
 /** Shortens a field name for an answer: a client can make up names of any length. */
 function shorten(name: string): string {
-  const letters = [...name.slice(0, 2 * LONGEST_NAME + 2)];
-  return letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME).join('')}…` : name;
+  const letters = [...name.slice(0, 2 * MAX_FIELD_NAME_LENGTH + 2)];
+  return letters.length > MAX_FIELD_NAME_LENGTH ? `${letters.slice(0, MAX_FIELD_NAME_LENGTH).join('')}…` : name;
 }

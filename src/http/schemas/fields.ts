@@ -7,7 +7,7 @@ import { findTextProblem, MAX_SEARCH_LENGTH } from '../../domain/text-rules.ts';
  */
 
 const MAX_PER_PAGE = 100;
-const USUAL_PER_PAGE = 30;
+const DEFAULT_PER_PAGE = 30;
 
 /**
  * Replaces zod's own messages, which describe types, by ones that say what to send. A rule with a message of its own
@@ -22,22 +22,22 @@ z.config({
   },
 });
 
-/** Text of one line, trimmed, of at most `longest` code points. */
-export function text(longest: number) {
-  return limitedText(longest, false);
+/** Text of one line, trimmed, of at most `maxLength` code points. */
+export function text(maxLength: number) {
+  return limitedText(maxLength, false);
 }
 
 /** The same with any number of lines. */
-export function textOfLines(longest: number) {
-  return limitedText(longest, true);
+export function textOfLines(maxLength: number) {
+  return limitedText(maxLength, true);
 }
 
-function limitedText(longest: number, mayHaveLines: boolean) {
+function limitedText(maxLength: number, mayHaveLines: boolean) {
   return z
     .string()
     .trim()
-    .refine((value) => [...value].length <= longest, {
-      error: `Must have at most ${longest} characters.`,
+    .refine((value) => [...value].length <= maxLength, {
+      error: `Must have at most ${maxLength} characters.`,
       abort: true,
     })
     .superRefine((value, { addIssue }) => {
@@ -47,17 +47,22 @@ function limitedText(longest: number, mayHaveLines: boolean) {
 }
 
 /**
- * A list of at most `most` entries. A longer list gets that message only: naming each wrong entry could take megabytes.
+ * A list of at most `maxEntries` entries. A longer list gets that message only: naming each wrong entry could take
+ * megabytes.
  */
-export function list<Item extends z.ZodType>(item: Item, most: number) {
+export function list<Item extends z.ZodType>(item: Item, maxEntries: number) {
   return z
     .array(z.unknown())
-    .refine((entries) => entries.length <= most, { error: `Must have at most ${most} entries.`, abort: true })
+    .refine((entries) => entries.length <= maxEntries, {
+      error: `Must have at most ${maxEntries} entries.`,
+      abort: true,
+    })
     .pipe(z.array(item));
 }
 
-export function nonEmptyText(longest: number) {
-  return text(longest).refine((value) => value !== '', 'Must not be empty.');
+/** The same as `text`, but not empty. */
+export function nonEmptyText(maxLength: number) {
+  return text(maxLength).refine((value) => value !== '', 'Must not be empty.');
 }
 
 /** A boolean in a query: `true`, `false`, `1`, `0` and the like, in any letter case. */
@@ -82,7 +87,7 @@ export const paging = {
     .default(1),
   per_page: wholeNumber
     .refine((size) => size >= 1 && size <= MAX_PER_PAGE, `Must be from 1 to ${MAX_PER_PAGE}.`)
-    .default(USUAL_PER_PAGE),
+    .default(DEFAULT_PER_PAGE),
 };
 
 /** The search text of a query; undefined when it is empty. */

@@ -61,7 +61,7 @@ const keyFields = {
 
 /** `has_restricted_permissions` and `permissions` each require the other. */
 function checkRestriction(body: unknown, context: z.RefinementCtx) {
-  const { has_restricted_permissions: restricted, permissions } = UNREAD_RESTRICTION.parse(body);
+  const { has_restricted_permissions: restricted, permissions } = RESTRICTION_FIELDS.parse(body);
   const add = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
   if (restricted === undefined && permissions !== undefined) {
     add('has_restricted_permissions', 'Required when permissions is given.');
@@ -71,7 +71,7 @@ function checkRestriction(body: unknown, context: z.RefinementCtx) {
   }
 }
 
-const UNREAD_RESTRICTION = z.object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() }).partial();
+const RESTRICTION_FIELDS = z.object({ has_restricted_permissions: z.unknown(), permissions: z.unknown() }).partial();
 
 /** Runs a check even when fields are wrong, so that one answer names every problem. */
 const ALSO_WHEN_FIELDS_ARE_WRONG = {
@@ -209,11 +209,11 @@ export const keyQuery = z
   .object({ include_all_permissions: flag.optional() })
   .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
 
-const USUAL_REPORT_DAYS = 30;
+const DEFAULT_REPORT_DAYS = 30;
 
 /** Query of `GET /api_keys/usage/{id}`. */
 export const usageQuery = z.object({
   days: wholeNumber
     .refine((days) => days >= 1 && days <= MAX_REPORT_DAYS, `Must be from 1 to ${MAX_REPORT_DAYS}.`)
-    .default(USUAL_REPORT_DAYS),
+    .default(DEFAULT_REPORT_DAYS),
 });
