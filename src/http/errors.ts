@@ -54,7 +54,7 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       return {
         status: 408,
         code: 'BODY_TIMEOUT',
-        errors: { json: 'The body has to be here whole within 10 seconds. Nothing was changed. Send it again.' },
+        errors: { json: 'The whole body must arrive within 10 seconds. Nothing was changed. Send it again.' },
       };
     case 'unsupported_media_type':
       return {
@@ -77,7 +77,7 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         code: 'UNAVAILABLE',
         errors: {
           server:
-            'The database gave no answer. If this call was to change something, look whether it did before you repeat it.',
+            'The database gave no answer. If this call was to change something, check whether it did before you repeat it.',
         },
         headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
       };
@@ -95,7 +95,7 @@ function describeShortfall(shortfall: Shortfall): string {
     case 'owner':
       return "Another user's personal key can be revoked, but not changed, rotated or seen.";
     case 'old_secret':
-      return 'This secret was replaced, and is in its overlap: it calls and reads, and changes nothing. Use the new one.';
+      return 'This secret was replaced. Until its overlap ends it can call and read, but change nothing. Use the new one.';
     case 'administrators_only':
       return 'Only ORG_ADMIN and PROVIDER may make keys for other users.';
     case 'provider_only':
@@ -103,11 +103,11 @@ function describeShortfall(shortfall: Shortfall): string {
     case 'provider_keys':
       return 'Keys of PROVIDER users are revoked by PROVIDER only.';
     case 'unrestricted':
-      return 'Your key has a list of permissions, so it reaches keys that have one too. A key without a list has whatever its user will ever have.';
+      return 'Your key has a list of permissions, so it can only reach keys that have one too. A key without a list has every permission that its user will ever have.';
     case 'open_caller':
       return describeNarrowing(shortfall.narrowed);
     case 'role':
-      return `Your role may not give the role ${shortfall.role}, nor reach the keys of who has it.`;
+      return `Your role may not give the role ${shortfall.role}, nor reach the keys of a user who has it.`;
     case 'permissions':
       return `Your key lacks permissions that this key, or the keys of this user, would have: ${shortfall.missing.join(', ')}.`;
     case 'networks':
