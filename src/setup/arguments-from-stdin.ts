@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers';
 
 /*
- * Loaded before another program (`node --import`): reads that program's arguments, a JSON list, from standard input,
- * where no other user of the machine can read them.
+ * Loaded before another program (`node --import`). It reads that program's arguments, a JSON list, from standard input:
+ * other users of the machine can read a command line, but not a pipe.
  */
 
 const given: string[] = JSON.parse(await text(process.stdin));

@@ -7,8 +7,8 @@ import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
- * `npm run bootstrap`: makes the first organisation, PROVIDER user and key of a real deployment, which everything else
- * is made with over the API. `--recover` makes a key of a PROVIDER user anew, where none is left.
+ * `npm run bootstrap`: makes the first organisation, PROVIDER user and key of a deployment. With that key everything
+ * else is made over the API. `--recover` makes a new key of a PROVIDER user when none is left.
  */
 
 const ANOTHER_KEYRING =
@@ -57,7 +57,7 @@ try {
     name: 'npm run bootstrap',
   });
   try {
-    // A key that is sealed under another MASTER_KEYS could not be shown once the mistake is mended.
+    // A key that is sealed under a wrong MASTER_KEYS could not be shown after MASTER_KEYS is corrected.
     if (!(await belongsToDatabase(keyring, services.db))) throw new Error(ANOTHER_KEYRING);
     await act(services);
   } finally {
@@ -71,7 +71,7 @@ try {
 type Names = Record<'organisation' | 'email' | 'first-name' | 'last-name', string | undefined>;
 type Act = (services: Acting & Secrets) => Promise<void>;
 
-/** The names as the API would take them: without white space around them. */
+/** The names without white space around them, as the API trims them. */
 function trimmed(names: Partial<Names>): Names {
   return {
     organisation: names.organisation?.trim(),
@@ -81,7 +81,7 @@ function trimmed(names: Partial<Names>): Names {
   };
 }
 
-/** The first key of a new deployment; null when something that it needs was not given. */
+/** Makes the first key of a new deployment. Null when an option that it needs is missing. */
 function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {
   if (organisation === undefined || email === undefined || firstName === undefined || lastName === undefined) {
     return null;
@@ -102,7 +102,9 @@ function bootstrap({ organisation, email, 'first-name': firstName, 'last-name': 
   };
 }
 
-/** A new key of a PROVIDER user; null when only some of a new user's fields were given. */
+/**
+ * Makes a new key of a PROVIDER user. Null when a new user's options are incomplete, or when `--organisation` is given.
+ */
 function recover({ organisation, email, 'first-name': firstName, 'last-name': lastName }: Names): Act | null {
   const named = firstName !== undefined && lastName !== undefined;
   const unnamed = firstName === undefined && lastName === undefined;
@@ -131,7 +133,7 @@ function printWrong(fields: Record<string, string>): void {
   process.exitCode = 1;
 }
 
-/** The key alone on standard output, where the command's answer belongs. */
+/** Prints the key alone on standard output, so that it can be piped. The explanation goes to standard error. */
 function printKey(apiKey: string, what: string): void {
   console.error(`${what}. Keep it in a safe place: it is printed this once.`);
   console.log(apiKey);

@@ -13,19 +13,19 @@ import { lockState } from './lock-state.ts';
 import { describeLostSecrets, hasSealedSecrets } from './lost-secrets.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
-/** Which deployment a command works on. */
+/** The deployment that a command works on. */
 interface Target {
-  /** The deployed one; otherwise the one on this machine. */
+  /** True: the deployed one. False: the one on this machine. */
   remote: boolean;
-  /** Where the local one keeps its state; undefined: the usual folder. */
+  /** The state folder of the local one. Undefined: the usual folder. */
   persistTo: string | undefined;
-  /** The command, for what others are told that want the same folder. */
+  /** The command's name, for the message to another process that wants the same folder. */
   name: string;
-  /** The command mends a MASTER_KEYS that was lost, and so begins with a new one; others refuse. */
+  /** True: the command may make a new MASTER_KEYS when the old one is lost. Other commands refuse then. */
   mendsLostSecrets?: boolean;
 }
 
-/** What a command works with; to be closed when it is done. */
+/** What a command works with. The command must call `close` when it is done. */
 interface Opened {
   services: Acting & Secrets;
   keyring: Keyring;
@@ -33,10 +33,10 @@ interface Opened {
 }
 
 /**
- * Opens a deployment for a command. A local database is kept for this process until it is closed, and brought up to date
- * first.
- * @throws when MASTER_KEYS is missing or unreadable, because what is made with others could not be opened; and when
- * another process has the local folder
+ * Opens a deployment for a command. A local state folder is locked for this process until it is closed, and its
+ * databases are migrated.
+ * @throws when MASTER_KEYS is missing or unreadable, because secrets sealed by another one could not be opened; and
+ * when another process uses the local folder
  */
 export async function openForCommand(target: Target): Promise<Opened> {
   const { database, masterKeys, close } = target.remote ? openRemote() : await openLocally(target);
@@ -52,7 +52,7 @@ export async function openForCommand(target: Target): Promise<Opened> {
       settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
       ...openForLists(database),
       source: openVerificationSource(database),
-      // What is written here is read from D1 when it is first asked for.
+      // A command writes nothing to KV: the first call with a key reads it from D1.
       cache: NO_RECORD_CACHE,
       limits: NO_LIMITS,
       keyring: async () => keyring,

@@ -14,18 +14,21 @@ import { readKeyByHash } from '../storage/keys.ts';
 import { hasDeployment } from '../storage/organisations.ts';
 import { readHolderOfEmail } from '../storage/users.ts';
 
-/** The demo keys on disk: what an earlier seeding left behind, and where each key goes before it counts. */
+/** The demo keys on disk: what an earlier seeding left, and how to write a key down. */
 interface KeptKeys {
-  /** By the role of their user; null when no seeding was begun. */
+  /** The keys of an unfinished seeding, by the role of their user. Null: no seeding was begun. */
   begun: Record<string, string> | null;
-  /** Writes the keys down. It is called with each new one before its row is written, so that none is ever lost. */
+  /**
+   * Writes all keys down. It is called for each new key before the key's row is written, so no key is lost when the
+   * process is killed.
+   */
   keep: (keys: Readonly<Record<string, string>>) => void;
 }
 
 /**
- * Fills an empty database: the deployment's own organisation with its PROVIDER user, and another one with a user of
- * each other role, each with a key. It goes through the same acts as the API, and goes on where an earlier one was
- * stopped, at whatever moment that was.
+ * Fills an empty database: the deployment's own organisation with its PROVIDER user, and another organisation with a
+ * user of each other role. Each user gets a key. The same acts as the API's make them. When an earlier seeding was
+ * stopped, at any moment, this one continues it.
  * @returns the keys by the role of their user; null when the database has other data
  */
 export async function seedDemoData(
@@ -54,7 +57,7 @@ export async function seedDemoData(
   return keys;
 }
 
-/** Hands each secret over before it is sealed, and so before the row that makes it count is written. */
+/** Services that pass each secret to `keep` before sealing it, and so before its row is written. */
 function keepSecrets(services: Acting & Secrets, keep: (apiKey: string) => void): Acting & Secrets {
   return {
     ...services,
@@ -125,7 +128,7 @@ function nameOf(role: Role): string {
   return role.toLowerCase().replaceAll('_', ' ');
 }
 
-/** Whether a key that was written down is in the database too. */
+/** Whether the key is in the database. A seeding that was stopped may only have written it down. */
 async function works(services: Acting & Secrets, apiKey: string | undefined): Promise<boolean> {
   return apiKey !== undefined && (await readKeyByHash(services.db, hashApiKey(apiKey))) !== null;
 }

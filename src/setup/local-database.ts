@@ -3,7 +3,9 @@ import type { LocalState } from './local-state.ts';
 import { migrate } from './migrate.ts';
 import { findWorkersIn } from './wrangler.ts';
 
-/** The bindings of a local deployment in this process, with its databases up to date; to be closed when all is done. */
+/**
+ * Opens the bindings of a local deployment in this process, and migrates its databases. The caller must call `close`.
+ */
 export async function openLocal(state: LocalState): Promise<{ env: Env; close: () => Promise<void> }> {
   findWorkersIn(state.registry);
   const proxy = await getPlatformProxy<Env>({

@@ -10,17 +10,23 @@ const USUAL_FOLDER = '.wrangler/state';
 export interface LocalState {
   /** What `--persist-to` takes. */
   folder: string;
-  /** Where the local runtime keeps D1 and KV: wrangler adds this level by itself, the platform proxy does not. */
+  /**
+   * Where the local runtime keeps D1 and KV. wrangler adds this level to its path by itself; the platform proxy does
+   * not.
+   */
   storage: string;
   secretsFile: string;
   devKeysFile: string;
-  /** Where the demo keys are until all of them are there. */
+  /** The demo keys while some of them are still to be made. */
   unfinishedDevKeysFile: string;
   /** Where the Workers of this deployment find each other by name. */
   registry: string;
 }
 
-/** The local state that these arguments of `npm start` name: `--persist-to DIR` or `--persist-to=DIR`. */
+/**
+ * The files of the state folder that the arguments name (`--persist-to DIR` or `--persist-to=DIR`), else of the usual
+ * one.
+ */
 export function locateLocalState(args: readonly string[]): LocalState {
   const folder = optionValue(args, '--persist-to') ?? USUAL_FOLDER;
   return {
@@ -33,20 +39,20 @@ export function locateLocalState(args: readonly string[]): LocalState {
   };
 }
 
-/** Makes the folder, readable by its owner only where it is new. */
+/** Makes the state folder. A new folder is readable by its owner only; an existing one keeps its mode. */
 export function ensureFolder({ folder }: LocalState): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
-/** The local MASTER_KEYS; null when the file of the secrets, or the line in it, is not there. */
+/** The local MASTER_KEYS. Null when the secrets file, or the line in it, is missing. */
 export function readMasterKeys({ secretsFile }: LocalState): string | null {
   if (!existsSync(secretsFile)) return null;
   return parseEnv(readFileSync(secretsFile, 'utf8')).MASTER_KEYS || null;
 }
 
 /**
- * Makes local secrets, where there are none.
- * @returns the MASTER_KEYS that were made
+ * Makes a new MASTER_KEYS and writes it to the secrets file, in place of a line that is there. Other lines stay.
+ * @returns the new value
  */
 export function makeMasterKeys({ secretsFile }: LocalState): string {
   const masterKeys = `local:${randomBytes(32).toString('base64')}`;
@@ -55,7 +61,7 @@ export function makeMasterKeys({ secretsFile }: LocalState): string {
   return masterKeys;
 }
 
-/** The demo keys that an earlier start made before it was stopped; null when none was. */
+/** The demo keys that an unfinished seeding made, by the role of their user. Null: there was none. */
 export function readUnfinishedDevKeys({ unfinishedDevKeysFile }: LocalState): Record<string, string> | null {
   if (!existsSync(unfinishedDevKeysFile)) return null;
   const keys: Record<string, string> = JSON.parse(readFileSync(unfinishedDevKeysFile, 'utf8'));
@@ -69,17 +75,17 @@ export function writeUnfinishedDevKeys(
   writePrivately(unfinishedDevKeysFile, `${JSON.stringify(keys)}\n`);
 }
 
-/** The demo keys are all there. */
+/** Marks the demo keys as complete. */
 export function finishDevKeys({ unfinishedDevKeysFile, devKeysFile }: LocalState): void {
   renameSync(unfinishedDevKeysFile, devKeysFile);
 }
 
-/** What was begun does not belong to this database. */
+/** Deletes the keys of an unfinished seeding, which are not of this database. */
 export function dropUnfinishedDevKeys({ unfinishedDevKeysFile }: LocalState): void {
   rmSync(unfinishedDevKeysFile, { force: true });
 }
 
-/** The value of an option given as `--name value` or `--name=value`; the last one counts. */
+/** The value of an option, given as `--name value` or `--name=value`. The last one counts. Undefined: not given. */
 export function optionValue(args: readonly string[], name: string): string | undefined {
   return args.reduce<string | undefined>((found, arg, index) => {
     if (arg.startsWith(`${name}=`)) return arg.slice(name.length + 1);
@@ -87,13 +93,13 @@ export function optionValue(args: readonly string[], name: string): string | und
   }, undefined);
 }
 
-/** A path as a person would type it here. */
+/** A path as a person would type it in this folder. */
 export function displayPath(path: string): string {
   const fromHere = relative('', path);
   return fromHere.startsWith('..') ? path : `./${fromHere}`;
 }
 
-/** Writes a file for its owner only, all of it or nothing: a process that is killed leaves the old one. */
+/** Writes a file that only its owner can read. A process that is killed meanwhile leaves the old content. */
 function writePrivately(file: string, content: string): void {
   const next = `${file}.next`;
   writeFileSync(next, content, { mode: 0o600 });

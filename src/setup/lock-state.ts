@@ -4,11 +4,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { displayPath, type LocalState } from './local-state.ts';
 
 /**
- * Keeps a state folder for this process until it ends: two that open one database meet SQLITE_BUSY, sooner or later. The
- * lock is the system's, on a file, so it goes with the process however that ends, and nothing is ever left behind.
- * @param what the command that keeps it, for what another one is told
- * @returns gives the folder free again
- * @throws when another process has it; the message says what to do
+ * Locks a state folder for this process: two processes that open one database meet SQLITE_BUSY sooner or later. It is a
+ * lock of the operating system on a file, so it ends with the process, however that ends.
+ * @param what this command's name, for the message to another process that wants the folder
+ * @returns a function that releases the lock
+ * @throws when another process has the lock; the message says what to do
  */
 export function lockState({ folder }: LocalState, what: string): () => void {
   const holder = join(folder, 'in-use-by');
@@ -30,7 +30,7 @@ export function lockState({ folder }: LocalState, what: string): () => void {
   };
 }
 
-/** What is garbage-collected is closed, and with it the lock. */
+/** The locks held by this process. A connection that is garbage-collected is closed, and its lock released. */
 const held = new Set<DatabaseSync>();
 
 /** SQLite's code for a database that another connection has locked. */
@@ -44,7 +44,7 @@ function readHolder(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch {
-    // The other process has only just begun.
+    // The other process has the lock, and has not written its name yet.
     return 'another process';
   }
 }

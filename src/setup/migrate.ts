@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { unstable_splitSqlQuery } from 'wrangler';
 
 /**
- * Brings a local database up to date from a folder of migrations, each in a transaction of its own. They are recorded as
- * `wrangler d1 migrations apply` records them, so that both know what the other has applied; but in this process, beside
- * the seeding, so that no two processes ever have one database open.
+ * Applies the migrations of a folder that a local database lacks, each in a transaction of its own. They are recorded
+ * as `wrangler d1 migrations apply` records them, so each knows what the other has applied. They run in this process,
+ * like the seeding, so that two processes never have one database open.
  */
 export async function migrate(database: D1Database, folder: string): Promise<void> {
   await database.prepare(RECORD).run();
@@ -21,7 +21,7 @@ export async function migrate(database: D1Database, folder: string): Promise<voi
   }
 }
 
-/** The table that wrangler keeps its record in, in wrangler's own shape. */
+/** wrangler's table of applied migrations, in wrangler's own shape. */
 const RECORD = `
   CREATE TABLE IF NOT EXISTS "d1_migrations"(
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -29,7 +29,7 @@ const RECORD = `
     applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
   )`;
 
-/** In the order of their numbers, which are all of one width. */
+/** The migrations in the order of their numbers. All numbers have the same width, so they sort as text. */
 function migrationsIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))

@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /*
- * `npm run pack:client`: makes an installable package of `src/client` for the Workers that use Latchkey, and prints the path
- * of its tarball. It holds built JavaScript and types, so that the consumer's compiler options do not matter.
+ * `npm run pack:client`: makes a package of `src/client` for Workers that use Latchkey, and prints the path of its
+ * tarball. The package holds built JavaScript and types, so it does not depend on the consumer's compiler options.
  */
 
 /** Where the tarball goes; ignored by git. */

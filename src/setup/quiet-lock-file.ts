@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /*
- * The second half of `npm run lock`, which writes package-lock.json anew. npm holds the `engines` of each package in the
- * lock file against the Node that npm itself runs on, and greets with a warning for each that wants a newer one. The
- * packages run on the Node that the lock file pins, so those warnings are wrong. This takes the field off the entries
- * that they are about, and off no others: warnings of any other kind still come.
+ * The second half of `npm run lock`, which writes package-lock.json again. npm compares the `engines` of each package
+ * in the lock file with the Node that npm itself runs on, and warns of each package that needs a newer one. The
+ * packages run on the Node that the lock file pins, so those warnings are wrong. This removes `engines` from the
+ * packages that npm would warn of wrongly, and from no others.
  */
 
 const LOCK_FILE = 'package-lock.json';
@@ -20,11 +20,11 @@ for (const entry of Object.values(lock.packages)) {
 }
 writeFileSync(LOCK_FILE, `${JSON.stringify(lock, null, 2)}\n`);
 
-/** Whether a range such as `^20.19.0 || >=22.12.0` has something for a major version of Node. */
+/** Whether a range such as `^20.19.0 || >=22.12.0` admits a major version of Node. */
 function admits(range: string, major: number): boolean {
   return range.split('||').some((alternative) => {
     const [, operator, first] = /^\s*(>=|>|\^|~|)\s*v?(\d+)/.exec(alternative) ?? [];
-    // What is not understood is left alone, and warns.
+    // An alternative that cannot be parsed admits nothing, so the package keeps its `engines`.
     if (first === undefined) return alternative.trim() === '*';
     return operator?.startsWith('>') ? Number(first) <= major : Number(first) === major;
   });

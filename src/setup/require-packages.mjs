@@ -1,13 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 
 /*
- * Run before every command of this repository. It says in a sentence what is missing, where the command itself would
- * fail with a stack trace. Plain JavaScript, because the Node that meets it may be too old for TypeScript.
+ * Runs before the commands of this repository. When something is missing, it says what to do, where the command would
+ * fail with a stack trace. It is plain JavaScript, because it may run on a Node that is too old for TypeScript.
  */
 
 const NEEDED_NODE = 24;
 
-/** What is missing, and what to do about it; null when all is there. */
+/** What is missing, and what to do about it. Null when nothing is. */
 function findProblem() {
   if (!isInstalled('wrangler', '')) return 'The packages are not installed. Run `npm ci`.';
   const [major] = process.versions.node.split('.');
@@ -25,7 +25,7 @@ It is not there: run \`npm ci --include=optional\`, and start this by its npm sc
   return null;
 }
 
-/** Whether something whose name begins so lies in this folder of packages. */
+/** Whether `folder` in node_modules has an entry whose name begins with `prefix`. */
 function isInstalled(folder, prefix) {
   const packages = new URL(`../../node_modules/${folder}`, import.meta.url);
   return existsSync(packages) && readdirSync(packages).some((name) => name.startsWith(prefix));

@@ -7,8 +7,9 @@ import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';
 
 /*
- * `npm run reseal`: after a new entry was put in front of MASTER_KEYS, moves every sealed secret to it, so that the old
- * entry can go. Safe to stop and to start again. `--abandon` gives up, for good, what no entry opens any more.
+ * `npm run reseal`: reseals every secret with the first entry of MASTER_KEYS, after a new one was put in front, so that
+ * the old entry can be removed. It can be stopped and started again. `--abandon` deletes, for good, the sealed secrets
+ * that no entry opens.
  */
 
 const { values } = parseArgs({
@@ -20,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 
-/** As many keys are named, and the others counted. */
+/** So many keys are named in a message. The others are counted. */
 const KEYS_NAMED = 100;
 
 try {
@@ -74,7 +75,7 @@ function describe({ forms, keyIds }: Unopened): string {
   return `${forms.length} sealed secrets, of the keys ${named}${more}, open`;
 }
 
-/** Asks on the terminal; without one, or without an answer, it is a no. */
+/** Asks on the terminal. No terminal, or no answer, means no. */
 async function isConfirmed(): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

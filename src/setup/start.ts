@@ -21,8 +21,8 @@ import { describeLostSecrets, hasSealedSecrets } from './lost-secrets.ts';
 import { startWrangler } from './wrangler.ts';
 
 /*
- * `npm start`: from a fresh clone to a service that answers. Each step keeps what is there already, so that it can be
- * run again and again, and goes on where an earlier start was killed.
+ * `npm start`: from a fresh clone to a running service. Each step keeps what is already there, so it can be run again,
+ * and continues an earlier start that was killed.
  */
 
 const USUAL_PORT = 8787;
@@ -54,7 +54,8 @@ const dev = startWrangler([
   'dev',
   ...(optionValue(args, '--persist-to') === undefined ? ['--persist-to', state.folder] : []),
   ...(optionValue(args, '--port') === undefined ? ['--port', port] : []),
-  // wrangler looks for a free port and takes it later: two starts at one moment would take the same one.
+  // Left to itself, wrangler looks for a free inspector port and opens it later, so two starts at once could choose the
+  // same one.
   ...(optionValue(args, '--inspector-port') === undefined ? ['--inspector-port', '0'] : []),
   ...(existsSync(state.secretsFile) ? ['--env-file', state.secretsFile] : []),
   ...args,
@@ -63,7 +64,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => de
 dev.on('exit', (code) => process.exit(code ?? 0));
 
 /**
- * Migrations, secrets and demo data: in this one process, which has let go of the database when it returns, because the
+ * Prepares migrations, secrets and demo data. When it returns, this process has closed the database, because the
  * service is another process.
  */
 async function prepare(): Promise<void> {
@@ -103,7 +104,10 @@ For a new key of a PROVIDER user, stop this and run: npm run bootstrap -- --reco
   );
 }
 
-/** The settings given as `--var NAME:VALUE`, so that demo keys have the prefix that the service will look for. */
+/**
+ * The settings given as `--var NAME:VALUE`. Seeding needs them: demo keys must have the prefix that the service will
+ * accept.
+ */
 function variables(given: readonly string[]): Record<string, string> {
   const pairs = given.flatMap((arg, index) => {
     const pair = arg.startsWith('--var=') ? arg.slice('--var='.length) : arg === '--var' ? given[index + 1] : undefined;
@@ -113,7 +117,7 @@ function variables(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-/** The port to serve on: the usual one, or when that is taken one that is free. */
+/** The wanted port, or any free port when that one is taken. */
 function findFreePort(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();

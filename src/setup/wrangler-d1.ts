@@ -3,14 +3,14 @@ import { runWrangler } from './wrangler.ts';
 type Value = string | number | null;
 
 /**
- * A D1 database as wrangler reaches it, local or remote, for commands that run on Node with the same code as the
- * Worker. Each call is one `wrangler d1 execute`, which sends all its statements as one transaction. That costs seconds
- * a call: it is for commands, not for serving.
+ * A D1 database, local or remote, reached through wrangler. With it, commands on Node run the same code as the Worker.
+ * Each call is one `wrangler d1 execute`, which sends all its statements as one transaction. A call takes seconds, so
+ * this is for commands, not for serving.
  */
 export class WranglerD1 implements D1Database {
   readonly #where: readonly string[];
 
-  /** @param where what tells wrangler which database: `--remote`, or `--local` with `--persist-to` */
+  /** @param where wrangler's options that choose the database: `--remote`, or `--local` with `--persist-to` */
   constructor(where: readonly string[]) {
     this.#where = where;
   }
@@ -24,8 +24,8 @@ export class WranglerD1 implements D1Database {
       if (!(statement instanceof WranglerStatement)) throw new TypeError('A statement of another database');
       return statement.text;
     });
-    // What wrangler prints of a local run lacks the number of rows touched, so each statement is asked for it. A SELECT
-    // leaves changes() as it was, so the conditions of a batch hold on.
+    // For a local database, wrangler does not print the number of changed rows. So each statement is followed by a
+    // SELECT of it. A SELECT leaves changes() as it was, so conditions on changes() in the batch still work.
     const asked = texts.flatMap((text) => [text, 'SELECT changes() AS touched']);
     const printed = await runWrangler([
       'd1',
@@ -70,7 +70,7 @@ class WranglerStatement implements D1PreparedStatement {
     this.#values = values;
   }
 
-  /** The statement with its values written into it: wrangler takes no parameters. */
+  /** The statement with its values written into the text, because wrangler takes no parameters. */
   get text(): string {
     let next = 0;
     return this.#query.replace(/'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\?/g, (part) =>
@@ -92,7 +92,10 @@ class WranglerStatement implements D1PreparedStatement {
     return this.all<T>();
   }
 
-  /** As drizzle reads selects: rows as lists. Its columns have names of their own, so nothing is lost on the way. */
+  /**
+   * Rows as lists, as drizzle reads selects. drizzle names every column differently, so no column is lost in the object
+   * in between.
+   */
   async raw<T>(): Promise<[string[], ...T[]] & T[]> {
     const { results } = await this.all();
     return results.map((row) => Object.values(row)) as [string[], ...T[]] & T[];
@@ -113,7 +116,7 @@ function asValue(value: unknown): Value {
 function literal(value: Value): string {
   if (value === null) return 'NULL';
   if (typeof value === 'number') return String(value);
-  // SQL text ends at a NUL, and inside quotes only a quote means something.
+  // SQLite ends the text of a statement at a NUL. Inside quotes only a quote is special.
   if (value.includes('\0')) throw new TypeError('D1 takes no NUL');
   return `'${value.replaceAll("'", "''")}'`;
 }

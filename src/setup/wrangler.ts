@@ -3,28 +3,28 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CHOSEN_LOG_LEVEL } from './quiet-wrangler.ts';
 
-/** wrangler itself: the command of that name only starts it in one more process. */
+/** wrangler's own module. The `wrangler` command would only start it in one more process. */
 const WRANGLER = createRequire(import.meta.url).resolve('wrangler');
 const ARGUMENTS_FROM_STDIN = join(import.meta.dirname, 'arguments-from-stdin.ts');
 
-/** Settings of wrangler that are environment variables, beside those of this process. */
+/** Settings of wrangler, passed as environment variables beside those of this process. */
 const SETTINGS = {
-  // The local trace store of `wrangler dev` would keep whole URLs, which may hold what should not be kept.
+  // The local trace store of `wrangler dev` would keep whole URLs, and a client may put a key into a URL.
   X_LOCAL_OBSERVABILITY: 'false',
-  // The local explorer lets every process of this machine write the database, without a key.
+  // The local explorer lets every process on this machine write the database without a key.
   X_LOCAL_EXPLORER: 'false',
   WRANGLER_SEND_METRICS: 'false',
 };
 
 /**
- * Lets the Workers that this process and its wrangler serve be found by name in this folder only, and not on the whole
- * machine, where another checkout may serve one of the same name. Whoever has chosen a folder in the environment keeps it.
+ * Registers the Workers that this process and its wrangler serve in this folder only. In the registry of the whole
+ * machine, another checkout may serve a Worker of the same name. A folder that the user set in the environment is kept.
  */
 export function findWorkersIn(folder: string): void {
   if (process.env.CLOUDFLARE_DEV_REGISTRY_PATH === undefined) process.env.WRANGLER_REGISTRY_PATH ??= folder;
 }
 
-/** Starts `wrangler dev` in the foreground. */
+/** Starts wrangler in the foreground, on this process's terminal. */
 export function startWrangler(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, ['--no-warnings', WRANGLER, ...args], {
     stdio: 'inherit',
@@ -34,15 +34,17 @@ export function startWrangler(args: readonly string[]): ChildProcess {
 }
 
 /**
- * Runs wrangler to its end and gives what it printed. It answers its own questions with yes. Its arguments go to it
- * through a pipe: every user of the machine may read a command line, and statements hold hashes and sealed secrets.
- * @throws when it fails; the message is what it printed
+ * Runs wrangler to its end and returns what it printed on standard output. wrangler answers its own questions with yes.
+ * Its arguments go through a pipe, because every user of the machine can read command lines, and statements hold hashes
+ * and sealed secrets.
+ * @throws when wrangler fails; the message holds all that it printed
  */
 export function runWrangler(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--no-warnings', '--import', ARGUMENTS_FROM_STDIN, WRANGLER], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // Nor may its own log file hold them. Below the level `log` it would not print its answer either.
+      // wrangler's log file would hold the statements, so it is off. With a log level below `log`, wrangler does not
+      // print its results.
       env: { ...process.env, ...SETTINGS, CI: '1', NO_COLOR: '1', WRANGLER_WRITE_LOGS: 'false', WRANGLER_LOG: 'log' },
     });
     let printed = '';
@@ -50,7 +52,7 @@ export function runWrangler(args: readonly string[]): Promise<string> {
     child.stdout.on('data', (chunk) => (printed += chunk));
     child.stderr.on('data', (chunk) => (complaints += chunk));
     child.on('error', reject);
-    // It may end before it has read them all: how it ended says why.
+    // wrangler may end before it has read all arguments. Its exit code and output then say why.
     child.stdin.on('error', () => {});
     child.stdin.end(JSON.stringify(args));
     child.on('close', (code) => {
