@@ -6,13 +6,13 @@ import { answerDenial } from '../wire/denial-answer.ts';
 import type { RpcCall, RpcVerdict, VerifiedKey } from '../wire/rpc.ts';
 
 /*
- * For other Workers: protects their routes with keys that Latchkey verifies. It takes nothing but `wire/`, so that it is
- * packed by itself and adds a few kilobytes to a Worker.
+ * Middleware for other Workers: protects their routes with keys that Latchkey verifies. It imports nothing of Latchkey
+ * but `wire/`, so it can be packed alone and adds only a few kilobytes to a Worker.
  */
 
 export type { RpcCall, RpcVerdict, VerifiedKey };
 
-/** How long a verification may take before the call is refused, in milliseconds. */
+/** How long a verification may take, in milliseconds. After that the call is answered with a 503. */
 const BUDGET_MS = 5_000;
 
 /** The service binding to Latchkey's entrypoint `ApiKeys`. */
@@ -21,18 +21,21 @@ export interface ApiKeysBinding<Permission extends string = string> {
 }
 
 export interface ApiKeyAuthOptions<Permission extends string = string> {
-  /** What the key has to be allowed; none by default. */
+  /** The permissions that the key must have. None by default. */
   permissions?: readonly Permission[];
-  /** The organisation that the Worker serves: keys of others are unknown here. */
+  /**
+   * The organisation that the Worker serves. Keys of other organisations are refused as `UNKNOWN_KEY`. Left out: any
+   * organisation.
+   */
   orgId?: number;
 }
 
 /**
- * Lets only calls on that carry a key which is allowed them, from the address that Cloudflare saw, and puts what is known
- * of the key into the context: `c.var.apiKey`. It expects the service binding as `API_KEYS`. When the service is out of
- * reach, nothing is let in.
+ * Makes a middleware that lets a call through only if Latchkey allows its key the call, from the address in
+ * `CF-Connecting-IP`. It puts the verified key into the context as `c.var.apiKey`. The Worker needs the service binding
+ * `API_KEYS`. When the service does not answer, every call gets a 503.
  *
- * `Permission` is the names of the deployment's catalogue, for the compiler to check them.
+ * `Permission` is the union of the names in the deployment's catalogue. With it, the compiler checks `permissions`.
  */
 export function apiKeyAuth<Permission extends string = string>({
   permissions = [],
@@ -51,14 +54,15 @@ export function apiKeyAuth<Permission extends string = string>({
     const verdict = await ask<Permission>(c.env, call);
     if (verdict === null) return deny('UNAVAILABLE');
     if (!verdict.allowed) return deny(verdict.code, verdict);
-    // The service has looked at this already; a Worker that relies on it looks again.
+    // The service has checked this already. It is checked again, because the Worker's isolation of organisations rests
+    // on it.
     if (orgId !== undefined && verdict.key.orgId !== orgId) return deny('UNKNOWN_KEY');
     c.set('apiKey', verdict.key);
     await next();
   });
 }
 
-/** Asks the service; null when it does not answer, or not in time. */
+/** Asks the service for a verdict. Null when it fails, or does not answer within `BUDGET_MS`. */
 async function ask<Permission extends string>(
   env: unknown,
   call: RpcCall<Permission>,
@@ -76,7 +80,10 @@ async function ask<Permission extends string>(
   }
 }
 
-/** `wrangler types` of a consumer knows the binding as a service of unknown methods, so it is not typed by its `Env`. */
+/**
+ * Checked by hand, because the `Env` that `wrangler types` generates for a consumer does not know the binding's
+ * methods.
+ */
 function hasService<Permission extends string>(env: unknown): env is { API_KEYS: ApiKeysBinding<Permission> } {
   return typeof env === 'object' && env !== null && 'API_KEYS' in env && env.API_KEYS !== undefined;
 }

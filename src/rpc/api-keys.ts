@@ -9,13 +9,13 @@ import type { RpcCall, RpcVerdict } from '../wire/rpc.ts';
 import { parseCall } from './parse-call.ts';
 
 /**
- * What other Workers call over a service binding. All that is a method here can be called from outside, `private` or
- * not, so that helpers have to be elsewhere.
+ * The entrypoint that other Workers call over a service binding. Every method here can be called from outside, even a
+ * `private` one, so helpers must be outside the class.
  */
 export class ApiKeys extends WorkerEntrypoint<Env> {
   /**
-   * Decides about a call.
-   * @throws TypeError when the call is not of the type that is asked for, but for its key: that one is refused.
+   * Verifies the key of a call that another Worker received.
+   * @throws TypeError when the call is not a `RpcCall`. A key of a wrong type does not throw: it is refused.
    */
   verify(given: RpcCall): RpcVerdict<PermissionName> | Promise<RpcVerdict<PermissionName>> {
     const { apiKey, call, orgId } = parseCall(given);

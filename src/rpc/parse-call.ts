@@ -1,20 +1,20 @@
 import type { Call } from '../domain/verification/decide-access.ts';
 
-/** A call as it is decided: what is left out is filled in. */
+/** A parsed call, with a value for everything that was left out. */
 interface ParsedCall {
   apiKey: string | null;
   call: Call;
-  /** The only organisation whose keys the asking Worker knows of; null: any. */
+  /** The organisation whose keys the calling Worker accepts. Null: any. */
   orgId: number | null;
 }
 
-/** What stands for a key that is no text: nothing that has the form of a key. */
+/** Stands for a key that is not a string. It does not have the form of a key, so it is refused as malformed. */
 const NO_KEY_AT_ALL = '?';
 
 /**
- * Reads what another Worker gave. Types are gone at run time, so nothing of it is trusted.
- * A key is the client's, so that a wrong one is refused, of whatever type; the rest is the Worker's own.
- * @throws TypeError when what is the Worker's own has a wrong type, which is a mistake in its code
+ * Parses what another Worker passed. Types do not exist at run time, so nothing is trusted. The key comes from the
+ * Worker's client, so a key of any wrong type is refused. The rest comes from the Worker's own code.
+ * @throws TypeError when anything but the key has a wrong type, which is a mistake in the Worker's code
  */
 export function parseCall(given: unknown): ParsedCall {
   if (typeof given !== 'object' || given === null) {
@@ -28,14 +28,14 @@ export function parseCall(given: unknown): ParsedCall {
   };
 }
 
-/** Left out, it is not known, which a key with an allowlist does not pass. */
+/** Left out, the address is unknown, and a key with an allowlist is refused. */
 function parseIp(ip: unknown): string | null {
   if (ip === undefined || ip === null) return null;
   if (typeof ip !== 'string') throw new TypeError('verify: ip must be a string, or null when it is not known');
   return ip;
 }
 
-/** Names that are not in the catalogue stay: no key has them, so that the call is refused. */
+/** Names that are not in the catalogue are kept. No key has them, so the call is refused. */
 function parsePermissions(permissions: unknown): string[] {
   if (permissions === undefined) return [];
   const message = 'verify: permissions must be a list of names';
@@ -46,7 +46,7 @@ function parsePermissions(permissions: unknown): string[] {
   });
 }
 
-/** Anything but a number would match no organisation, and say of every key that it does not exist. */
+/** Another type than a number throws: it would match no organisation, and every key would be unknown. */
 function parseOrgId(orgId: unknown): number | null {
   if (orgId === undefined) return null;
   if (typeof orgId !== 'number') throw new TypeError('verify: orgId must be a number, or left out');

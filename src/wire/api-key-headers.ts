@@ -1,6 +1,6 @@
 /**
- * The keys that a request carries, each once: from `x-APIKey`, and from `Authorization: Bearer` (other schemes are not
- * ours to read). Two that differ are no key: whichever were taken, the caller may have meant the other.
+ * The keys that a request carries, without repeats: from `x-APIKey`, and from `Authorization: Bearer` (other schemes
+ * are ignored). When it returns two keys, the caller must refuse the request, because nobody knows which key was meant.
  */
 export function readApiKeys(header: (name: string) => string | undefined): string[] {
   const own = header('x-APIKey')?.trim();

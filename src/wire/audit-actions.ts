@@ -1,6 +1,6 @@
 /**
- * Every action that an audit event may have. One that is not listed cannot be written: it does not compile. One that was
- * ever written stays here, so that its events can be found.
+ * Every action that an audit event can have. An action that is not listed does not compile. An action that was ever
+ * written must stay listed, so that its events can be found.
  */
 export const AUDIT_ACTIONS = [
   'api_key.created',
@@ -16,7 +16,7 @@ export const AUDIT_ACTIONS = [
   'deployment.recovered',
   'secrets.resealed',
   'secrets.abandoned',
-  // Attempts that lay beyond the caller's reach.
+  // Attempts that were refused because they were beyond the caller's reach.
   'api_key.create_refused',
   'api_key.change_refused',
   'api_key.rotate_refused',

@@ -1,6 +1,6 @@
 import type { DenialStatus } from './denial.ts';
 
-/** An error of the contract, but for its `request_id`. */
+/** An error answer of the contract, without its `request_id`. */
 export interface ErrorAnswer<Status extends number = number> {
   status: Status;
   code: string;
@@ -11,7 +11,7 @@ export interface ErrorAnswer<Status extends number = number> {
 const RETRY_AFTER_LIMIT_SECONDS = '60';
 export const RETRY_AFTER_OUTAGE_SECONDS = '5';
 
-/** How a denial is said over HTTP, here and in the Workers that have their keys verified here. */
+/** The HTTP answer for a denial, shared by this service and by the middleware of other Workers. */
 export function answerDenial(denial: {
   code: string;
   status: DenialStatus;

@@ -1,11 +1,11 @@
 /*
- * Why a call was refused: the codes of the contract, the same over HTTP, RPC, the console and the usage counts.
+ * Why a call was refused: the codes of the contract. HTTP, RPC, the console and the usage counts use the same codes.
  */
 
-/** A denial that the key record and the call decide between them, in the order in which they are looked at. */
+/** The denials that are decided from the key record and the call alone, in the order in which they are checked. */
 export type KeyDenialCode = 'REVOKED' | 'USER_DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'PERMISSION_DENIED';
 
-/** `UNAVAILABLE` is no verdict about the key: storage gave no answer that can be relied on, and nothing is let in. */
+/** `UNAVAILABLE` is not a verdict about the key: storage gave no usable answer, so the call is not let in. */
 export type DenialCode =
   | 'MISSING_KEY'
   | 'MALFORMED_KEY'
@@ -35,7 +35,7 @@ const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   UNAVAILABLE: { status: 503, message: 'The key could not be verified just now. Try again in a moment.' },
 };
 
-/** The HTTP status of a denial, and what to tell the caller to do. */
+/** The HTTP status of a denial, and a message that tells the caller what to do. */
 export function describeDenial(code: DenialCode): { status: DenialStatus; message: string } {
   return DENIALS[code];
 }

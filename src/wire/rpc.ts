@@ -2,10 +2,11 @@ import type { DenialCode, DenialStatus } from './denial.ts';
 import type { Role, UserType } from './roles.ts';
 
 /*
- * What goes over the service binding. Names of permissions are the deployment's own, so each side says which it knows.
+ * The types that go over the service binding. Each deployment has its own permission names, so they are a type
+ * parameter.
  */
 
-/** A key that was allowed a call, and what it may do. */
+/** The key of an allowed call, and what it can do. */
 export interface VerifiedKey<Permission extends string = string> {
   id: number;
   label: string;
@@ -16,21 +17,24 @@ export interface VerifiedKey<Permission extends string = string> {
   /** `YYYY-MM-DD`; null: it does not expire. */
   expirationDate: string | null;
   ipWhitelist: readonly string[];
-  /** The effective ones. */
+  /** The effective permissions: without those that the key's user lacks today. */
   permissions: readonly Permission[];
 }
 
-/** A call that another Worker got, and wants to know about. */
+/** A call that another Worker received and asks about. */
 export interface RpcCall<Permission extends string = string> {
   apiKey: string;
   /**
-   * The address that the call comes from, as that Worker knows it: a service binding carries none to be trusted.
-   * Null, or left out: not known.
+   * The client's address, as that Worker knows it. A service binding carries no address that can be trusted. Null or
+   * left out: unknown, and a key with an allowlist is refused.
    */
   ip: string | null;
-  /** What the call needs; a name that the catalogue does not have is lacked by every key. */
+  /** The permissions that the call needs. No key has a name that is not in the catalogue. */
   permissions?: readonly Permission[];
-  /** The organisation that the Worker serves: a key of another one is unknown there, in whatever state it is. */
+  /**
+   * The organisation that the Worker serves. Any key of another organisation is `UNKNOWN_KEY`, whatever its state. Left
+   * out: any organisation.
+   */
   orgId?: number;
 }
 
