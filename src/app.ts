@@ -8,11 +8,11 @@ import type { Compose } from './http/middleware/authenticate.ts';
 import { logFailure } from './log.ts';
 import { isStorageError } from './storage/storage-error.ts';
 
-/** The whole site. `compose` makes what one request works with. */
+/** Builds the whole site. `compose` makes the services that one request uses. */
 export function createApp(compose: Compose) {
   const app = new Hono<HttpEnv>();
 
-  // Every answer has these, whatever becomes of the request.
+  // Every response has these headers and its log line, whatever becomes of the request.
   app.use(requestId);
   app.use(securityHeaders);
   app.use(accessLog());
@@ -24,7 +24,7 @@ export function createApp(compose: Compose) {
   return app;
 }
 
-/** Answers what no handler expected, and logs it. */
+/** Logs an error that no handler expected, and answers with a 503 for a storage error, else with a 500. */
 function answerSurprise(error: Error, c: Context<HttpEnv>): Response {
   logFailure('request failed', error, { request_id: c.get('requestId') });
   return fail(c, { refused: isStorageError(error) ? 'storage_failed' : 'internal' });

@@ -13,7 +13,7 @@ import { openVerificationSource } from './storage/verification-source.ts';
 
 const thisIsolate = newIsolate();
 
-/** Puts together what one event works with. */
+/** Makes the services that one event (request, queue batch or cron run) uses. */
 export function compose(
   env: Env,
   context: Pick<ExecutionContext, 'waitUntil'>,
@@ -30,7 +30,10 @@ type ServicesOfEnv = Omit<Services, keyof Isolate | 'defer'>;
 
 const composed = new WeakMap<Env, ServicesOfEnv>();
 
-/** All that does not depend on the event: made once, because a verification costs little more than making it. */
+/**
+ * Makes the services that do not depend on the event, once for each `Env`: making them costs almost as much as a
+ * verification.
+ */
 function composeOnce(env: Env): ServicesOfEnv {
   const known = composed.get(env);
   if (known !== undefined) return known;
@@ -63,13 +66,14 @@ function composeOnce(env: Env): ServicesOfEnv {
 
 function openLimits(env: Env): Limits {
   return {
-    // A limiter that gives no answer is no reason to turn a good key away; but it is one to keep a secret.
+    // When a limiter does not answer, calls are allowed, so that good keys go on working. Secrets are not given out.
     user: openRateLimiter(env.USER_RATE_LIMIT, 'calls of a user', 'allow'),
     organisation: openRateLimiter(env.ORG_RATE_LIMIT, 'calls of an organisation', 'allow'),
     takingAway: openRateLimiter(env.TAKING_AWAY_RATE_LIMIT, 'calls that take rights away', 'allow'),
     secrets: openRateLimiter(env.SECRETS_RATE_LIMIT, 'secrets that leave', 'refuse'),
     costlyReads: openRateLimiter(env.READ_RATE_LIMIT, 'reads that cost much', 'allow'),
-    // The budget saves reads; what a look-up finds is decided all the same. Each isolate has its own count besides.
+    // When one of these does not answer, the look-up is allowed. The budget only saves reads, and the key is still
+    // verified. Each isolate also keeps a count of its own.
     misses: {
       payer: openRateLimiter(env.MISS_RATE_LIMIT, 'misses of a payer', 'allow'),
       site: openRateLimiter(env.SITE_MISS_RATE_LIMIT, 'misses of a site', 'allow'),
@@ -79,8 +83,8 @@ function openLimits(env: Env): Limits {
 }
 
 /**
- * The keyring, if it is the one that sealed what the database has. A database that gives no answer is thrown, and says
- * nothing about MASTER_KEYS: whoever changed that on such a message would lose what it seals.
+ * The keyring, if it opens the secrets that were sealed last; else null. It throws when the database does not answer.
+ * It then logs nothing about MASTER_KEYS: an operator who changed a good one would lose what it sealed.
  */
 async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {
   const keyring = await openKeyring(env.MASTER_KEYS ?? '').catch((error: unknown) => {

@@ -1,28 +1,37 @@
 import { z } from 'zod';
 
 /*
- * Every binding and setting of the Worker. Bindings are typed by `wrangler types` from wrangler.toml; settings are its
- * plain variables, which `npm start -- --var NAME:VALUE` changes for one run, and are parsed here, once for an `Env`.
+ * The settings of the Worker. They are the plain variables of wrangler.toml; `npm start -- --var NAME:VALUE` changes
+ * one for a single run. They are parsed here, once for each `Env`. Bindings are typed by `wrangler types` from
+ * wrangler.toml.
  */
 
 const settingsSchema = z.object({
-  /** What keys begin with. Keys made under another prefix stop being accepted. */
+  /** What every key begins with. Keys made with another prefix are no longer accepted. */
   KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
-  /** `off` lifts the limits of calls, of users, organisations and what takes rights away: for load tests. */
+  /**
+   * `off` lifts the limits on calls, on taking rights away and on costly reads, for load tests. The limits on look-ups
+   * and on secrets stay.
+   */
   RATE_LIMIT: z.enum(['on', 'off']),
   /** Which requests are written to the log. */
   REQUEST_LOG: z.enum(['errors', 'all']),
-  /** No verdict rests on anything older than this, in any location; 0: D1's primary is asked at each call. */
+  /** The bound: no verdict, in any location, rests on older data. 0: each call asks D1's primary. */
   MAX_STALENESS_SECONDS: seconds(3600),
-  /** How often an isolate in use asks the change feed, in the background; never less often than half the bound. */
+  /**
+   * How often an isolate in use polls the change feed in the background. More than half the bound counts as half the
+   * bound.
+   */
   FEED_POLL_SECONDS: seconds(3600),
-  /** What the bound becomes while D1 is out of reach. */
+  /** The bound while D1 is out of reach. */
   OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
   /** How long the audit log keeps an event. */
   AUDIT_KEEP_DAYS: number(1, 36_500),
   /** Whether calls are counted. */
   USAGE: z.enum(['on', 'off']),
-  /** How long an isolate keeps counts before it sends them; what is shown lags by that and the queue's few seconds. */
+  /**
+   * How long an isolate collects counts before it sends them. Usage lags by that and by the few seconds of the queue.
+   */
   USAGE_FLUSH_SECONDS: seconds(25),
 });
 
@@ -30,7 +39,9 @@ function seconds(most: number) {
   return number(0, most);
 }
 
-/** A number in digits. An empty text is none: JavaScript reads it as 0, which is a setting of its own. */
+/**
+ * A number, or digits as text. An empty text is refused: JavaScript would read it as 0, which has a meaning of its own.
+ */
 function number(least: number, most: number) {
   const digits = z.string().regex(/^\d+(\.\d+)?$/);
   return z
@@ -50,7 +61,7 @@ export interface Settings {
   usageFlushMs: number;
 }
 
-/** @throws when a variable has an unreadable value; the message names it and is meant for the operator. */
+/** @throws when a variable is missing or has a bad value; the message names the variable, for the operator */
 export function parseSettings(variables: unknown): Settings {
   const result = settingsSchema.safeParse(variables);
   if (!result.success) {

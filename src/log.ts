@@ -1,13 +1,13 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 
-/** Logs something that the operator has to know of. */
+/** Logs a message for the operator, as one line of JSON. */
 export function log(message: string, details: Record<string, unknown>): void {
   console.error(JSON.stringify({ message, ...details }));
 }
 
 /**
- * Logs a failure for the operator. drizzle's error tells the query with its parameters, among which there may be a
- * sealed secret; only what the database said is written down.
+ * Logs a failure for the operator, as one line of JSON. drizzle's error message holds the query's parameters, and one
+ * may be a sealed secret. So of a drizzle error only the database's own message is logged.
  */
 export function logFailure(message: string, error: unknown, details: Record<string, unknown> = {}): void {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
