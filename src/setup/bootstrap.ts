@@ -12,25 +12,25 @@ import { openForCommand } from './command-services.ts';
  */
 
 const ANOTHER_KEYRING =
-  'MASTER_KEYS opens none of the secrets of this database: it is not the one that sealed them. Use that one; if it is lost, run npm run reseal -- --abandon first.';
+  'MASTER_KEYS is not the one that sealed the secrets of this database: it opens none of them. Set it to that one. If that one is lost, first run: npm run reseal -- --abandon';
 
 const NOT_RECOVERED: Record<RecoveryRefusal, string> = {
-  no_keyring: 'There is no MASTER_KEYS.',
+  no_keyring: 'MASTER_KEYS is missing. Set it to what the deployment has.',
   no_deployment: 'This database has no deployment yet. Run this without --recover.',
   no_provider:
-    'There is no enabled PROVIDER user, or none with this email. Give --email, --first-name and --last-name, and one is made.',
-  email_taken: 'Someone who is no enabled PROVIDER user has this email. Give another one.',
+    'There is no enabled PROVIDER user, or none with this email. To make one, give --email, --first-name and --last-name.',
+  email_taken: 'This email belongs to a user who is not an enabled PROVIDER user. Give another one.',
 };
 
 const USAGE = `Usage: npm run bootstrap -- --organisation NAME --email EMAIL --first-name NAME --last-name NAME
          npm run bootstrap -- --recover [--email EMAIL [--first-name NAME --last-name NAME]]
          each with [--remote | --persist-to DIR]
 
-Makes the deployment's own organisation, its PROVIDER user and that user's first key, and prints the key, once.
---recover     makes a new key of a PROVIDER user instead: of the first that is enabled, or of the one with this email.
-              With names, the user is made where there is none with this email. It is on record.
---remote      the deployed database; MASTER_KEYS is taken from the environment, and has to be the deployment's
---persist-to  the folder of a local deployment`;
+Makes the deployment's own organisation, its PROVIDER user and that user's first key. Prints the key once.
+--recover     Makes a new key of a PROVIDER user instead: of the user with this email, or of the first enabled one.
+              With names, it makes the user first if none has this email. It appends an audit event.
+--remote      Works on the deployed database. Set MASTER_KEYS in the environment to what the deployment has.
+--persist-to  Works on the local deployment in this folder.`;
 
 const { values } = parseArgs({
   options: {
@@ -135,6 +135,6 @@ function printWrong(fields: Record<string, string>): void {
 
 /** Prints the key alone on standard output, so that it can be piped. The explanation goes to standard error. */
 function printKey(apiKey: string, what: string): void {
-  console.error(`${what}. Keep it in a safe place: it is printed this once.`);
+  console.error(`${what}. Keep it in a safe place: it is printed only once.`);
   console.log(apiKey);
 }

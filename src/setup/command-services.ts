@@ -69,7 +69,9 @@ export async function openForCommand(target: Target): Promise<Opened> {
 function masterKeysOfEnvironment(): string {
   const masterKeys = process.env.MASTER_KEYS;
   if (masterKeys === undefined || masterKeys === '') {
-    throw new Error('Set MASTER_KEYS in the environment to what the deployment has as its secret of that name.');
+    throw new Error(
+      'MASTER_KEYS is missing in the environment. Set it to the value of the secret MASTER_KEYS of the deployment.',
+    );
   }
   return masterKeys;
 }

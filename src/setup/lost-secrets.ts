@@ -14,6 +14,6 @@ export function describeLostSecrets(state: LocalState): string {
   const file = displayPath(state.secretsFile);
   return `MASTER_KEYS is gone: it was in ${file}, and the keys of this database are sealed under it.
 Keys go on working. No key can be made, rotated or shown until you either
-  put the old line back:             MASTER_KEYS="…" in ${file}
+  put the old line back:                MASTER_KEYS="…" in ${file}
   or give up what it sealed, for good:  npm run reseal -- --abandon --persist-to ${state.folder}`;
 }

@@ -45,7 +45,9 @@ async function reseal(services: Acting & Secrets, keyring: Keyring): Promise<voi
     console.error(
       `${unopened.length} secrets do not open with any entry of MASTER_KEYS and were left as they are. Keys: ${unopened.join(', ')}`,
     );
-    console.error('If the entry that sealed them is lost, run this with --abandon.');
+    console.error(
+      'Put the entry that sealed them back into MASTER_KEYS and run this again. If it is lost, run this with --abandon.',
+    );
     process.exitCode = 1;
   } else {
     console.log(resealed === 0 ? 'Nothing to do: all secrets are sealed by the first entry.' : 'Done.');
@@ -59,7 +61,8 @@ async function abandon(services: Acting & Secrets, keyring: Keyring): Promise<vo
     return;
   }
   console.log(`${describe(found)} with no entry of MASTER_KEYS.
-These keys go on working, and can be rotated and revoked. They can never be shown again, whatever MASTER_KEYS is then.`);
+The keys go on working, and can be rotated and revoked. Once given up, these secrets can never be
+shown again, even if the entry that sealed them is found.`);
   if (!(values.yes || (await isConfirmed()))) {
     console.error('Nothing was changed.');
     process.exitCode = 1;
