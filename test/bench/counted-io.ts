@@ -3,11 +3,11 @@ export interface Io {
   kvReads: number;
   kvWrites: number;
   d1Queries: number;
-  /** Rows that D1 read, as it says itself. */
+  /** Rows read, as D1 reports them. */
   rowsRead: number;
 }
 
-/** The bindings, with everything that goes through them counted. */
+/** The bindings, with the calls of KV and D1 counted. */
 export function countIo(env: Env): { env: Env; io: Io } {
   const io: Io = { kvReads: 0, kvWrites: 0, d1Queries: 0, rowsRead: 0 };
   const kv = new Proxy(env.KEY_CACHE, {
@@ -26,7 +26,7 @@ export function countIo(env: Env): { env: Env; io: Io } {
     new Proxy(statement, {
       get(target, name) {
         if (name === 'bind') return (...values: unknown[]) => counted(target.bind(...values));
-        // `raw` does not tell of the rows that were read, so the same is asked by `all`.
+        // `raw` does not report the rows that were read, so `all` is called instead.
         if (name === 'raw') {
           return async () => {
             io.d1Queries += 1;

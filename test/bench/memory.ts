@@ -5,14 +5,14 @@ import { compileKeyRecord, weightOfRecord } from '../../src/domain/verification/
 import { MissLedger } from '../../src/domain/verification/miss-budget.ts';
 
 /*
- * What an isolate's memory takes when each part of it is as full as it can be. In a process of its own with --expose-gc;
- * Node and workerd have the same engine.
+ * Measures how much memory each part of an isolate takes when it is as full as it can be. It runs in a process of its
+ * own with --expose-gc. Node and workerd have the same JavaScript engine.
  */
 
 const MANY = 20_000;
 const MIB = 1024 * 1024;
 
-/** The heap that is in use after what nobody holds has been thrown away, in bytes. */
+/** The heap in use after a garbage collection, in bytes. */
 function heap(): number {
   globalThis.gc?.();
   return process.memoryUsage().heapUsed;
@@ -29,7 +29,7 @@ function hashOf(index: number): string {
   return index.toString(16).padStart(64, '0');
 }
 
-/** As it comes out of KV or D1: nothing in it is shared with another one. */
+/** A record as it comes out of KV or D1. It shares no object with other records. */
 function readRecord(index: number, entries: number) {
   const text = JSON.stringify({
     epoch: 'e'.repeat(32),

@@ -8,8 +8,8 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig, unstable_splitSqlQuery } from 'wrangler';
 
 /*
- * `npm run bench`. Builds the Worker as it is deployed and runs it on workerd without the dev proxy, which costs more
- * than the Worker. Machines are noisy, so what counts is the ratio of two things measured in turns in one run.
+ * `npm run bench`. Builds the Worker as it is deployed and runs it on workerd, without the dev proxy, which takes more
+ * time than the Worker. Machines are noisy, so only ratios count, of two things measured in turns in one run.
  */
 
 const ROUNDS = 9;
@@ -85,7 +85,7 @@ function build(main: string, to: string, ...options: string[]): void {
   execFileSync('wrangler', ['deploy', main, '--dry-run', ...config, '--outdir', to, ...options], { stdio: 'ignore' });
 }
 
-/** What protecting a Worker adds to it. */
+/** Prints how much the middleware adds to the bundle of a Worker. */
 function weighMiddleware(): void {
   const weigh = (main: string, name: string) => {
     build(main, join(outdir, name), '--minify');
@@ -144,17 +144,17 @@ Over HTTP, ${CONNECTIONS} connections, median of ${ROUNDS} rounds of ${REQUESTS}
   agent.destroy();
 }
 
-/** Runs each in turn, several rounds, and gives the median time of each, in milliseconds. */
+/** Runs each in turn, for several rounds, and returns the median time of each, in milliseconds. */
 async function compare<Name extends string>(
   what: string,
   runs: Record<Name, () => Promise<number>>,
 ): Promise<Record<Name, number>> {
   const names = Object.keys(runs) as Name[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
-  // A first round warms up, and does not count.
+  // The first round warms up and is not counted.
   for (let round = 0; round <= ROUNDS; round++) {
     process.stderr.write(`\r${what}: round ${round} of ${ROUNDS} `);
-    // Each begins a round in its turn: what comes first finds the runtime rested.
+    // Each is first in some rounds, because the first one of a round finds the runtime idle.
     for (const name of [...names.slice(round % names.length), ...names.slice(0, round % names.length)]) {
       const time = await runs[name]();
       if (round > 0) times[name].push(time);
@@ -170,7 +170,7 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt;
 }
 
-/** Makes so many requests, as many at a time as there are connections. */
+/** Makes `count` requests, `CONNECTIONS` at a time. */
 async function load(one: () => Promise<unknown>, count: number): Promise<void> {
   let left = count;
   const worker = async () => {

@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import { freePort, npmStart } from '../support/checkout.ts';
 
 /*
- * `npm run bench:start -- --starts 20 --busy 2`: how long `npm start` takes on a fresh folder until the service answers,
- * again and again, with so many busy loops beside it. It fails when one of the starts does.
+ * `npm run bench:start -- --starts 20 --busy 2`: measures how long `npm start` takes on a fresh folder until the
+ * service answers. It does so `starts` times, with `busy` busy loops running beside it. It fails when a start fails.
  */
 
 const { values } = parseArgs({

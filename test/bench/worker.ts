@@ -12,8 +12,10 @@ import type { RpcCall } from '../../src/wire/rpc.ts';
 import latchkey from '../../src/worker.ts';
 import { countIo, type Io } from './counted-io.ts';
 
-/* The Worker as it is, and beside it what measures it from inside. Clocks stand still in a Worker while it computes, so
- * times are taken outside, around loops that are long enough. */
+/*
+ * The Worker as it is, and routes that measure it from inside. The clock of a Worker stands still while it computes, so
+ * times are taken outside, around long loops.
+ */
 
 const CLIENT = '203.0.113.7';
 const CALL = { clientIp: CLIENT, needs: ['review_read'] } as const;
@@ -22,7 +24,7 @@ const app = new Hono<{ Bindings: Env & { API_KEYS: Service<ApiKeys>; NOTHING: Se
 
 export { ApiKeys };
 
-/** What a call over a service binding costs by itself. */
+/** Measures what a call over a service binding costs by itself. */
 export class Nothing extends WorkerEntrypoint {
   verify(_call: RpcCall): null {
     return null;
@@ -31,7 +33,7 @@ export class Nothing extends WorkerEntrypoint {
 
 app.post('/bench/seed', async (c) => c.json(await seedDemoData(compose(c.env, c.executionCtx))));
 
-/** The floor: no verification can be had for less than one hash of the key. */
+/** The floor: every verification hashes the key once. */
 app.get('/bench/digest/:times', async (c) => {
   const bytes = new TextEncoder().encode(c.req.header('x-APIKey'));
   for (let i = Number(c.req.param('times')); i > 0; i--) await crypto.subtle.digest('SHA-256', bytes);
@@ -48,7 +50,7 @@ app.get('/bench/verify/:times', async (c) => {
   return c.body(null, 204);
 });
 
-/** Over a service binding: a verification, and a method that does nothing with the same call. */
+/** Over a service binding: a verification, or a method that takes the same call and does nothing. */
 app.get('/bench/rpc/:method/:times', async (c) => {
   const call = { apiKey: c.req.header('x-APIKey') ?? '', ip: CLIENT, permissions: [...CALL.needs] };
   const { API_KEYS, NOTHING } = c.env;
@@ -57,7 +59,7 @@ app.get('/bench/rpc/:method/:times', async (c) => {
   return c.body(null, 204);
 });
 
-/** What `current` is held against: as much JSON, and nothing else. */
+/** What `current` is compared with: as much JSON, and nothing else. */
 app.get('/bench/bare', (c) => c.json(BARE));
 
 const BARE = {
@@ -73,7 +75,7 @@ const BARE = {
   client_ip: CLIENT,
 };
 
-/** Storage asked for one verification of each kind of key. */
+/** The storage calls of one verification, for each kind of key. */
 app.get('/bench/io', async (c) => {
   const apiKey = c.req.header('x-APIKey') ?? '';
   await c.env.KEY_CACHE.list().then(({ keys }) => Promise.all(keys.map(({ name }) => c.env.KEY_CACHE.delete(name))));
@@ -88,7 +90,7 @@ app.get('/bench/io', async (c) => {
   });
 });
 
-/** An isolate that has heard the feed and knows no key. */
+/** Makes an isolate that has heard the feed and has no record in memory. */
 async function hearing(env: Env): Promise<Isolate> {
   const isolate = newIsolate();
   await measure(env, isolate, generateApiKey('lk'));
@@ -107,7 +109,7 @@ async function measure(env: Env, isolate: Isolate, apiKey: string): Promise<Io &
 const WITHOUT_USAGE = 'x-bench-without-usage';
 let envWithoutUsage: Env | null = null;
 
-/** Made once: what the Worker composes of an `Env` is kept by it. */
+/** Made once, because the Worker keeps its services by `Env`. */
 function withoutUsage(env: Env): Env {
   envWithoutUsage ??= { ...env, USAGE: 'off' };
   return envWithoutUsage;

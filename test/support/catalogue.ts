@@ -1,8 +1,8 @@
 import { defineCatalogue } from '../../src/domain/permissions/define-catalogue.ts';
 
 /*
- * The catalogue that tests of the Worker run with, in place of the deployment's own (see vitest.config.ts): that one is
- * edited, and the rules are the same whatever is in it. This is the one that the contract starts from.
+ * The catalogue that tests of the Worker run with, in place of the deployment's own (see vitest.config.ts). Deployers
+ * edit their own, and the rules hold for any catalogue. This is the catalogue that the contract starts from.
  */
 
 const BELOW_ORG_MANAGER = ['GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-/** A copy of the checkout, as a clone would be, with the packages that are installed here. */
+/** Copies the checkout, as a clone would be, and links the packages that are installed here. */
 export function copyCheckout(): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'));
   const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--deduplicate'], {
@@ -18,20 +18,20 @@ export function copyCheckout(): { folder: string; remove: () => void } {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** `npm start`, or another command of npm, that runs, and what it printed. */
+/** A running npm command, such as `npm start`, and what it printed. */
 export interface Running {
   printed: () => string;
-  /** Its exit code once it has ended by itself; null: it runs, or a signal ended it. */
+  /** The exit code once it has ended by itself. Null: it is running, or a signal ended it. */
   exitCode: () => number | null;
-  /** Ends it with everything that runs below it. */
+  /** Signals it and all its child processes, and waits until it has ended. */
   stop: (signal?: NodeJS.Signals) => Promise<void>;
-  /** When it has ended, however. */
+  /** Resolves when it has ended, for whatever reason. */
   ended: Promise<void>;
 }
 
-/** Runs a command of npm in a checkout. */
+/** Runs an npm command in a checkout. */
 export function runNpm(folder: string, args: readonly string[]): Running {
-  // A group of its own, so that stopping it stops wrangler and the runtime below it too.
+  // A process group of its own, so that a signal reaches wrangler and the runtime too.
   const child = spawn('npm', args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   for (const output of [child.stdout, child.stderr]) {
@@ -48,7 +48,7 @@ export function runNpm(folder: string, args: readonly string[]): Running {
   return { printed: () => printed, exitCode: () => child.exitCode, stop, ended };
 }
 
-/** Runs `npm start` with these arguments and waits until the service answers on the port. */
+/** Runs `npm start` with these arguments and waits, at most 60 s, until the service answers on the port. */
 export async function npmStart(folder: string, port: number, args: readonly string[] = []): Promise<Running> {
   const running = runNpm(folder, ['start', '--', '--port', String(port), ...args]);
   const deadline = Date.now() + 60_000;

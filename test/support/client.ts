@@ -3,18 +3,18 @@ import { env } from 'cloudflare:workers';
 import worker from '../../src/worker.ts';
 
 /**
- * The limit of secrets that leave is lifted, as the limits of calls are: a file of tests rotates more often than a user
+ * Lifts the limit on secrets that leave, as the limits on calls are lifted: a test file rotates more often than a user
  * may. The tests of that limit put the binding back.
  */
 export const LIFTED: Pick<Env, 'SECRETS_RATE_LIMIT'> = {
   SECRETS_RATE_LIMIT: { limit: async () => ({ success: true }) },
 };
 
-/** An answer of the API, read whole. */
+/** An answer of the API with its whole body: parsed JSON, or text. */
 export interface Answer {
   status: number;
   headers: Headers;
-  // What a test reads of an answer is what it is about: it states the shape by looking at it.
+  // A test states the shape of an answer by what it reads from it.
   // biome-ignore lint/suspicious/noExplicitAny: see above
   body: any;
 }
@@ -22,17 +22,17 @@ export interface Answer {
 export interface CallOptions {
   /** Sent as JSON, unless it is a string, bytes or a stream, which are sent as they are. */
   body?: unknown;
-  /** In place of the usual ones; null: not that one. */
+  /** Headers in place of the usual ones. Null: the header is left out. */
   headers?: Record<string, string | null>;
-  /** Sent as `CF-Connecting-IP`; null: none. */
+  /** Sent as `CF-Connecting-IP`. Null: no address. */
   ip?: string | null;
-  /** Bindings and settings that this call is to find in place of the usual ones. */
+  /** Bindings and settings in place of the usual ones. */
   env?: Partial<Env>;
-  /** In place of the Worker. */
+  /** The app to call in place of the Worker. */
   app?: { fetch: (request: Request, env: Env, context: ExecutionContext) => Response | Promise<Response> };
 }
 
-/** Makes one call, `POST /v2/api_keys` say, through the Worker's front door. */
+/** Makes one call, such as `POST /v2/api_keys`, through the Worker's front door, and waits for its deferred work. */
 export async function call(key: string | null, route: string, options: CallOptions = {}): Promise<Answer> {
   const [method = '', path = ''] = route.split(' ');
   const { body, ip = '203.0.113.7', app = worker } = options;
@@ -55,21 +55,21 @@ export async function call(key: string | null, route: string, options: CallOptio
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 
-/** Makes a key by the API and gives the whole answer's body. */
+/** Creates a key through the API and returns the body of the answer. */
 export async function createKey(by: string, fields: Record<string, unknown> = {}): Promise<Answer['body']> {
   const { status, body } = await call(by, 'POST /v2/api_keys', { body: { label: 'a key', ...fields } });
   if (status !== 201) throw new Error(`No key was created: ${status} ${JSON.stringify(body)}`);
   return body;
 }
 
-/** Reads a key by the API, as its `by` sees it. */
+/** Reads a key through the API, with the key `by`. */
 export async function readKey(by: string, id: number, query = ''): Promise<Answer['body']> {
   const { status, body } = await call(by, `GET /v2/api_keys/${id}${query}`);
   if (status !== 200) throw new Error(`No key was read: ${status} ${JSON.stringify(body)}`);
   return body;
 }
 
-/** What a key says of itself. */
+/** Reads the calling key (`GET /v2/api_keys/current`). */
 export async function readCurrent(key: string): Promise<Answer['body']> {
   const { status, body } = await call(key, 'GET /v2/api_keys/current');
   if (status !== 200) throw new Error(`The key does not work: ${status} ${JSON.stringify(body)}`);

@@ -4,10 +4,10 @@ import { compose } from '../../src/compose.ts';
 import type { Role } from '../../src/domain/permissions/roles.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 
-/** The keys of a fresh deployment: of its PROVIDER, and of a user of each other role in one organisation. */
+/** The keys of a fresh deployment: the PROVIDER user's, and one of a user of each other role in one organisation. */
 export type RoleKeys = Record<Role, string>;
 
-/** Fills the empty database of a test file, as `npm start` does it. */
+/** Fills the empty database of a test file with the demo data, as `npm start` does. */
 export async function deploy(): Promise<RoleKeys> {
   const context = createExecutionContext();
   const keys = await seedDemoData(compose(env, context));

@@ -6,6 +6,6 @@ declare namespace Cloudflare {
 }
 
 interface ImportMeta {
-  /** What Vite makes of files by a pattern, when it reads a test: those that are there, by their paths; `?raw`: as text. */
+  /** The files that match a pattern, by path. Vite reads them when it reads the test. With `?raw`, as text. */
   glob<Content>(pattern: string, options: { eager: true; import: 'default'; query?: '?raw' }): Record<string, Content>;
 }

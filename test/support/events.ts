@@ -1,14 +1,14 @@
 import { type Answer, call } from './client.ts';
 import { readRows } from './stored.ts';
 
-/** Reads audit events by the API, newest first: one page, and the answer around it. */
+/** Reads one page of audit events through the API, newest first, and returns the body of the answer. */
 export async function readEvents(by: string, query = ''): Promise<Answer['body']> {
   const { status, body } = await call(by, `GET /v2/audit_events${query}`);
   if (status !== 200) throw new Error(`No events were read: ${status} ${JSON.stringify(body)}`);
   return body;
 }
 
-/** Does something and gives the events that it left, oldest first, as the PROVIDER reads them. */
+/** Runs `act` and returns the audit events that it appended, oldest first, as the PROVIDER reads them. */
 export async function eventsOf<Result>(
   provider: string,
   act: () => Promise<Result>,

@@ -2,8 +2,7 @@ import { expect } from 'vitest';
 import type { Answer } from './client.ts';
 
 /*
- * What an answer that is an error looks like, to the last field. The texts of the messages are free; that there is one
- * is not.
+ * Checks of error answers, to the last field. A message may have any text, but must not be empty.
  */
 
 const SOME_TEXT = expect.stringMatching(/\S/);
@@ -16,20 +15,20 @@ export function expectInvalid(answer: Answer, fields: readonly string[]): void {
   expectError(answer, 400, 'INVALID_REQUEST');
 }
 
-/** A 401 that says why the key of the call was not taken. */
+/** A 401 with the code of why the calling key was refused. */
 export function expectUnauthenticated(answer: Answer, code: string): void {
   expect(answer.body.errors).toEqual({ authentication: SOME_TEXT });
   expectError(answer, 401, code);
   expect(answer.headers.get('WWW-Authenticate')).toMatch(/\S/);
 }
 
-/** A 403: the key of the call may not do this, or not from there. */
+/** A 403: the calling key lacks the permission, or its address is not allowed. */
 export function expectForbidden(answer: Answer, code: 'PERMISSION_DENIED' | 'IP_NOT_ALLOWED'): void {
   expect(answer.body.errors).toEqual({ authorization: SOME_TEXT });
   expectError(answer, 403, code);
 }
 
-/** A 403 by the rule that no key reaches further than the one that made it, with a message that says which rule. */
+/** A 403 for an attempt to reach too far, with a message that says which rule it broke. */
 export function expectOutOfReach(answer: Answer, message: RegExp): void {
   expectForbidden(answer, 'PERMISSION_DENIED');
   expect(answer.body.errors.authorization).toMatch(message);

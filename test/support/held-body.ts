@@ -1,8 +1,8 @@
 import { type Answer, type CallOptions, call } from './client.ts';
 
 /**
- * Makes a call that sends the first byte of its body, waits until `meanwhile` is done, and sends the rest: what any client
- * may do, for as long as it likes within the deadline.
+ * Makes a call that sends the first byte of its body, waits until `meanwhile` is done, and sends the rest. Any client
+ * can do so, for as long as the deadline of the body allows.
  */
 export async function holdBody(
   key: string,
@@ -24,7 +24,7 @@ export async function holdBody(
     },
   });
   const answer = call(key, route, { ...options, body: stream });
-  // Who is refused before the body is read never asks for it.
+  // A call that is refused before its body is read never pulls from the stream.
   await Promise.race([begun.promise, answer]);
   await meanwhile();
   done.resolve();

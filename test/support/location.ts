@@ -5,11 +5,11 @@ import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { type Answer, type CallOptions, call } from './client.ts';
 
 /*
- * Locations of the service in one test: each an isolate of its own with a clock that the test moves, on the D1 and KV
- * of the test file, which it can be cut off from, and whose use is counted at the bindings.
+ * Locations of the service in one test. Each is an isolate of its own, with a clock that the test moves. All use the D1
+ * and KV of the test file. A test can cut a location off from them, and sees what it asks of them.
  */
 
-/** How a location's calls of D1 or KV end; `throws` is before there is a promise, `hangs` is never. */
+/** How a location's calls of D1 or KV end. `throws`: before there is a promise. `hangs`: never. */
 export type Reach = 'answers' | 'throws' | 'rejects' | 'hangs';
 
 /** What a location asked of its bindings, in order. */
@@ -18,7 +18,7 @@ interface Asked {
   feed: string[];
   /** Queries of records of keys. */
   records: string[];
-  /** All queries, those included, and what each session began with. */
+  /** All queries, the feed's and the records' included. */
   d1: string[];
   sessions: string[];
   kvReads: string[];
@@ -27,38 +27,38 @@ interface Asked {
 
 export interface Location {
   /**
-   * Unix milliseconds. It stands still but for the test, and for a call that waits for a budget to be spent or for a
-   * slow D1; what is planned for a moment happens when the clock comes to it.
+   * Unix milliseconds. Only the test moves it, and a call that waits for the end of a budget or for a slow D1. A timer
+   * runs when the clock reaches its moment.
    */
   clock: { now: number };
   d1: Reach;
-  /** How long each answer of D1 takes, in milliseconds; 0: no time. */
+  /** How long each answer of D1 takes, in milliseconds. */
   d1Takes: number;
-  /** The change feed alone; null: as D1. */
+  /** How queries of the change feed end. Null: as `d1` says. */
   feed: Reach | null;
-  /** Whether the nearest replica answers about each key what it answered first. */
+  /** Whether the nearest replica repeats its first answer about each key. */
   replicaLags: boolean;
   kvReads: Reach;
   kvWrites: Reach;
-  /** The address of its calls: one that no other location uses, because of the budget of misses. */
+  /** The client address of its calls. Each location draws its own, because the budget of look-ups counts by address. */
   ip: string;
   call: (key: string | null, route: string, options?: CallOptions) => Promise<Answer>;
-  /** Asks who the key is, which takes the verification alone. */
+  /** Calls `GET /v2/api_keys/current`, which needs only the verification. */
   current: (key: string, options?: CallOptions) => Promise<Answer>;
-  /** Lets time pass, with all that is planned in it and what comes of that. */
+  /** Lets time pass, and runs the timers that are due in it. */
   pass: (milliseconds: number) => Promise<void>;
-  /** What it asked for while this was done. */
+  /** Runs `act` and returns what the location asked of its bindings meanwhile. */
   asking: <Result>(act: () => Promise<Result>) => Promise<{ asked: Asked; result: Result }>;
 }
 
-/** Just before midnight, so that a key can expire soon. */
+/** Five seconds before midnight UTC, so that a key can expire soon. */
 export const START = Date.UTC(2031, 4, 5, 23, 59, 55);
 
-/** The budgets that a call waits for: of a look-up in KV, and of an answer of D1. */
+/** How long a call waits for KV and for D1. The Worker's timers are recognised by these numbers. */
 const KV_BUDGET_MS = 300;
 const D1_BUDGET_MS = 2_000;
 
-/** A call that does nothing for so many turns of the event loop waits for time to pass. */
+/** A call that asks nothing of storage for so many turns of the event loop is taken to wait for time to pass. */
 const STUCK_AFTER = 8;
 
 export function openLocation(settings: Partial<Env> = {}): Location {
@@ -70,7 +70,7 @@ export function openLocation(settings: Partial<Env> = {}): Location {
   const kvWrites: string[] = [];
   const time = new TestTime();
   const firstAnswers = new Map<string, unknown[]>();
-  /** What is asked of the real storage at this moment. */
+  /** Calls of the real storage that are in progress. */
   let asked = 0;
   let calls = 0;
 
@@ -152,7 +152,7 @@ export function openLocation(settings: Partial<Env> = {}): Location {
     }
   }
 
-  /** Lets time pass for calls that wait for nothing else. */
+  /** Moves the clock on while calls wait for nothing but time. */
   async function drive(): Promise<void> {
     for (let quiet = 0; calls > 0; quiet++) {
       await scheduler.wait(0);
@@ -239,7 +239,7 @@ function isOfRecord(query: string): boolean {
   return query.startsWith('select') && query.includes('"api_key_secrets"."hash" =');
 }
 
-/** A clock that the test sets, and what is planned by it. */
+/** A clock that the test sets, with its timers. */
 class TestTime {
   readonly #plans = new Set<{ at: number; callBack: () => void; why: 'drives' | 'is waited for' | null }>();
   #now = START;
@@ -248,7 +248,10 @@ class TestTime {
     return this.#now;
   }
 
-  /** Set forward, it passes by what is planned; set back, what is planned is as far away as before. */
+  /**
+   * Setting it forward runs the timers that come due. Setting it back moves all timers back as far, so that their
+   * delays stay the same.
+   */
   set now(moment: number) {
     if (moment < this.#now) for (const plan of this.#plans) plan.at -= this.#now - moment;
     for (let next = this.#next(); next !== undefined && next.at <= moment; next = this.#next()) {
@@ -259,12 +262,12 @@ class TestTime {
     this.#now = moment;
   }
 
-  /** When the next of what is planned happens; null: nothing is planned. */
+  /** The moment of the next timer. Null: there is none. */
   get nextPlan(): number | null {
     return this.#next()?.at ?? null;
   }
 
-  /** How many answers of D1 are on their way. */
+  /** How many slow answers of D1 are waiting for their timer. */
   get driving(): number {
     return [...this.#plans].filter(({ why }) => why === 'drives').length;
   }
@@ -275,7 +278,7 @@ class TestTime {
     return () => void this.#plans.delete(plan);
   }
 
-  /** Goes on to the next moment that someone waits for. */
+  /** Moves the clock to the next timer that a call waits for. */
   advance(): void {
     const next = this.#next(({ why }) => why !== null);
     if (next !== undefined) this.now = next.at;

@@ -1,4 +1,7 @@
-/** What a calling key can have that leaves an unrestricted key of its user out of its reach, and the message's words. */
+/**
+ * What can narrow a calling key, so that an unrestricted key of its own user is out of its reach, and words of the
+ * message.
+ */
 export const NARROW_KEYS: [name: string, fields: Record<string, unknown>, message: RegExp][] = [
   [
     'fewer permissions',

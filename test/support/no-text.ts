@@ -1,6 +1,6 @@
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 
-/** What no text may hold, of however many lines: each a text that is one but for that. */
+/** Texts that every text field refuses, each for one reason only. */
 export const NO_TEXT: [what: string, text: string][] = [
   ['NUL', 'a\0b'],
   ['a bell', 'a\u0007b'],
@@ -21,10 +21,10 @@ export const NO_TEXT: [what: string, text: string][] = [
   ['a key behind what looks like one', `aa_${'0'.repeat(47)}${generateApiKey('lk')}`],
 ];
 
-/** What no text of one line may hold. */
+/** Texts that a field of one line refuses. */
 export const NO_LINE: typeof NO_TEXT = [...NO_TEXT, ['a line feed', 'a\nb'], ['a tab', 'a\tb']];
 
-/** What is text like any other, though it comes near to the above. */
+/** Texts that every text field accepts, though they look much like refused ones. */
 export const STILL_TEXT: typeof NO_TEXT = [
   ['Arabic and Hebrew', 'مفتاح מפתח'],
   ['a left-to-right mark', 'מפתח\u200e 1'],

@@ -5,7 +5,7 @@ import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { type Answer, LIFTED } from './client.ts';
 
-/** An isolate of the Worker beside the usual one: with a memory of its own, and a clock that the test sets. */
+/** A second isolate of the Worker, with its own memory and a clock that the test sets. */
 export interface OwnIsolate {
   /** Unix milliseconds. */
   now: number;

@@ -3,7 +3,7 @@ import { type Answer, call, createKey } from './client.ts';
 import { readRows } from './stored.ts';
 
 /*
- * Organisations and the people in them, made by the API as a PROVIDER makes them.
+ * Makes organisations and users through the API, as a PROVIDER would.
  */
 
 /** Someone who uses the service, with an unrestricted key. */
@@ -17,13 +17,13 @@ export interface Person {
 
 let emails = 0;
 
-/** An email that no one in the deployment of this test file has. */
+/** An email that no user of this test file's deployment has. */
 export function freshEmail(): string {
   emails += 1;
   return `user-${emails}@test.example`;
 }
 
-/** The body of `POST /user` for someone new. */
+/** The body of `POST /user` for a new user. */
 export function newUser(fields: Record<string, unknown> = {}): Record<string, unknown> {
   return { email: freshEmail(), first_name: 'First', last_name: 'Last', ...fields };
 }
@@ -32,12 +32,12 @@ export async function createOrganisation(provider: string, name = 'An organisati
   return (await succeed(call(provider, 'POST /v2/org', { body: { name } }))).id;
 }
 
-/** Makes a user and gives its id. */
+/** Creates a user through the API and returns its id. */
 export async function createUser(by: string, fields: Record<string, unknown> = {}): Promise<string> {
   return (await succeed(call(by, 'POST /v2/user', { body: newUser(fields) }))).id;
 }
 
-/** Makes a user with a key of its own. Without `orgId`, in the organisation of the PROVIDER. */
+/** Creates a user and an unrestricted key of that user. Without `orgId`, in the PROVIDER's organisation. */
 export async function createPerson(provider: string, role: Role, orgId?: number): Promise<Person> {
   const email = freshEmail();
   const id = await createUser(provider, { email, role, ...(orgId === undefined ? {} : { org_id: orgId }) });
@@ -45,7 +45,7 @@ export async function createPerson(provider: string, role: Role, orgId?: number)
   return { id, orgId: key.org_id, email, key: key.api_key, keyId: key.id };
 }
 
-/** Reads a user by the API, as its `by` sees it. */
+/** Reads a user through the API, with the key `by`. */
 export async function readUser(by: string, id: string): Promise<Answer['body']> {
   return succeed(call(by, `GET /v2/user/${id}`));
 }
@@ -58,7 +58,7 @@ export async function deleteUser(by: string, id: string): Promise<void> {
   await succeed(call(by, `DELETE /v2/user/${id}`));
 }
 
-/** How many people hold an office in an organisation: enabled ones, and no bots. As stored. */
+/** How many enabled users of type `user` an organisation has with a role, as stored. */
 export async function countInOffice(role: Role, orgId: number): Promise<unknown> {
   const [row] = await readRows(
     "SELECT count(*) AS n FROM users WHERE org_id = ? AND role = ? AND type = 'user' AND disabled = 0",

@@ -1,6 +1,6 @@
 /*
- * A specification as a table in text: rows of calls, columns of callers, and in each cell the status that the caller
- * gets.
+ * Reads a specification that is written as a table: a row for each call, a column for each caller, and in each cell the
+ * status that the caller gets.
  */
 
 export interface RoleCase {
@@ -10,7 +10,7 @@ export interface RoleCase {
   status: number;
 }
 
-/** Reads a table whose first two columns are headed `call` and `on`, and each further one by a caller. */
+/** Reads a table. The first two columns are headed `call` and `on`, and each further column is headed by a caller. */
 export function readRoleTable(table: string): RoleCase[] {
   const [header = [], , ...rows] = table
     .split('\n')

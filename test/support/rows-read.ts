@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 
-/** A database that tells how many rows the batches of a call read, as D1 counts them: for a call’s option `env`. */
+/** The test file's database, counting the rows that batches read, as D1 reports them. For a call's option `env`. */
 export function countRowsRead(): { DB: D1Database; rowsRead: () => number } {
   let rowsRead = 0;
   const counted =

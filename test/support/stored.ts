@@ -2,8 +2,8 @@ import { env } from 'cloudflare:workers';
 import { expect } from 'vitest';
 
 /*
- * What lies in D1 and KV, seen and changed past the API: for what no call can bring about (a key whose date has come)
- * and for what no call shows (that nothing was written).
+ * Reads and changes D1 and KV directly: for what no call can bring about (a key whose date has come) and for what no
+ * call shows (that nothing was written).
  */
 
 const TABLES = ['organisations', 'users', 'api_keys', 'api_key_secrets', 'key_changes', 'audit_events'] as const;
@@ -17,8 +17,8 @@ export async function countRows(): Promise<Record<string, unknown>> {
 }
 
 /**
- * Writes to D1 behind the service's back, and empties KV so that no record speaks of how it was. What an isolate holds
- * in memory stays: change a key before it is first used.
+ * Writes to D1 behind the service's back, and empties KV, so that no record there is older. What an isolate has in
+ * memory stays, so change a key before its first use.
  */
 export async function alter(sql: string, ...parameters: (string | number | null)[]): Promise<void> {
   const { meta } = await env.DB.prepare(sql)
@@ -36,7 +36,7 @@ export async function readRows(sql: string, ...parameters: (string | number)[]):
   return results;
 }
 
-/** Every table of the database, whatever tables there are, row by row. */
+/** All rows of every table that the database has, by table. */
 export async function dumpDatabase(): Promise<Record<string, unknown[]>> {
   const tables = await readRows(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
@@ -47,8 +47,8 @@ export async function dumpDatabase(): Promise<Record<string, unknown[]>> {
 }
 
 /**
- * Does something that must leave no trace in the database; but for the one audit event that an attempt to reach too far
- * leaves, which is answered with a 403.
+ * Runs `act` and expects that it wrote nothing to the database. Only an answer with status 403 may leave one audit
+ * event of a refused attempt.
  */
 export async function writingNothing<Result>(act: () => Promise<Result>): Promise<Result> {
   const before = setRefusalsApart(await dumpDatabase());

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 
-/** The database of this test file, with something that happens before each batch: for a call’s option `env`. */
+/** The test file's database, which runs `beforeBatch` before each batch. For a call's option `env`. */
 export function watchDatabase(beforeBatch: (statements: readonly D1PreparedStatement[]) => unknown): D1Database {
   return new Proxy(env.DB, {
     get(database, name) {
@@ -16,7 +16,7 @@ export function watchDatabase(beforeBatch: (statements: readonly D1PreparedState
   });
 }
 
-/** A place where so many have to arrive before any goes on; whoever comes later goes straight on. */
+/** A barrier: the first `expected` calls wait until all of them are there. Later calls go straight on. */
 export function meetingPlace(expected: number): () => Promise<void> {
   const everyoneIsThere = Promise.withResolvers<void>();
   let arrived = 0;
