@@ -6,10 +6,10 @@ import type { FeedAnswer } from '../../src/storage/change-feed.ts';
 import type { Break } from './world.ts';
 
 /*
- * Each rule that the bound rests on, taken out: what would have been deployed if we had forgotten it.
+ * The rules that the bound rests on. Each entry takes one rule out of the code that runs in the simulation.
  */
 
-/** Each with the pollLimit and the memory of ids that make it matter. */
+/** By the name of what is broken. Where it matters, an entry also sets how many ids an isolate remembers. */
 export const BREAKS: Record<string, Break> = {
   'no floor': hearing(
     class extends HeardChanges {
@@ -117,7 +117,7 @@ function hearing(Heard: new (mostIds?: number) => HeardChanges, mostIds?: number
   return { isolate: (isolate: Isolate) => ({ ...isolate, heard: new Heard(mostIds) }) };
 }
 
-/** A call that waited for its poll in vain takes D1 to be out of reach. */
+/** Polls that always count as failing: a call whose poll is slow then takes D1 to be out of reach. */
 class PollsThatFail {
   startedAt = Number.NEGATIVE_INFINITY;
   gaveUpAt = Number.NEGATIVE_INFINITY;
@@ -135,7 +135,7 @@ class PollsThatFail {
   set areFailing(_: boolean) {}
 }
 
-/** Memory as many caches have it: what is in it is good until someone takes it out. */
+/** A memory like many caches: an entry is good until it is evicted. */
 class EvictedRecords extends RecentlyUsed<KeyRecord> {
   readonly #held = new Map<string, KeyRecord>();
 

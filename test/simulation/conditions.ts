@@ -1,6 +1,6 @@
 import type { Options } from './world.ts';
 
-/** Under what the simulation runs: as deployed, and with less of everything that makes things easy. */
+/** The conditions that the simulation runs under: as deployed, and harder ones. */
 export const CONDITIONS: Record<
   string,
   Pick<Options, 'pollLimit' | 'retention' | 'slow' | 'answersIn' | 'clockSteps'>

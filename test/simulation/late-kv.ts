@@ -7,8 +7,9 @@ const MOST_LATE = 120_000;
 const KEEP = 60 * 60 * 1000;
 
 /**
- * KV at its worst: what is written shows up after up to two minutes, apart in each location and in any order, so that an
- * old value overwrites a newer one; some of it never; and one location never sees anything written elsewhere.
+ * KV at its worst. A write shows up after up to two minutes, at a different time in each location and in any order, so
+ * an old value can overwrite a newer one. Some writes never show up. One location never sees what other locations
+ * write.
  */
 export class LateKv {
   readonly #time: VirtualTime;
@@ -22,7 +23,7 @@ export class LateKv {
     this.#views = Array.from({ length: locations }, () => new Map());
   }
 
-  /** KV as a Worker in this location has it. */
+  /** KV as a Worker in this location sees it. */
   at(location: number): RecordCache {
     return {
       read: async (hash) => {

@@ -1,4 +1,6 @@
-/** Random numbers that a seed repeats (mulberry32): a run that fails can be run again. */
+/**
+ * Random numbers from a seed (mulberry32). The same seed gives the same numbers, so a run that fails can be repeated.
+ */
 export class Random {
   #state: number;
 
@@ -6,7 +8,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to 1. */
+  /** At least 0, less than 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -29,7 +31,7 @@ export class Random {
     return value;
   }
 
-  /** Times between events that have nothing to do with each other, with this mean. */
+  /** A time between two independent events (exponentially distributed), with this mean. */
   interval(mean: number): number {
     return -Math.log(1 - this.next()) * mean;
   }

@@ -4,12 +4,12 @@ import type { VirtualTime } from './virtual-time.ts';
 
 const EPOCH = 'simulated';
 
-/** How far and how long D1 can be out of step with its primary, in milliseconds. */
+/** How far a replica can lag behind the primary, in milliseconds. */
 const MOST_LAG = 60_000;
 
 /**
- * D1 with a replica in each location: one writer, replicas that apply what was committed up to a minute later, sessions
- * that honour bookmarks, answers that are slow, late or never come.
+ * D1 with one primary and a replica in each location. Replicas apply commits up to a minute late. Sessions honour
+ * bookmarks. Answers may be slow, fail or never come.
  */
 export class ReplicatedD1 {
   readonly #time: VirtualTime;
@@ -20,12 +20,12 @@ export class ReplicatedD1 {
   readonly #committed: { at: number; statements: Sent[] }[] = [];
   readonly #replicas: { database: Sqlite; applied: number; lag: number }[];
   readonly #onCommit: (at: number) => void;
-  /** Nothing answers: `failing` says so, `hanging` does not even say that. */
+  /** `failing`: every call ends in an error. `hanging`: no call ends. */
   outage: 'none' | 'failing' | 'hanging' = 'none';
-  /** When something last failed here, or took longer than anyone waits. */
+  /** When a call last failed, or took longer than a call waits for it. */
   lastTroubleAt = Number.NEGATIVE_INFINITY;
 
-  /** @param weather see the options of the simulation */
+  /** @param weather `slow` and `answersIn` of the simulation's options */
   constructor(
     time: VirtualTime,
     random: Random,
@@ -41,7 +41,7 @@ export class ReplicatedD1 {
     this.#replicas = Array.from({ length: locations }, () => ({ database: new Sqlite(EPOCH), applied: 0, lag: 0 }));
   }
 
-  /** The database as a Worker in this location has it. */
+  /** The database as a Worker in this location sees it. */
   at(location: number): D1Database {
     const open = (constraint?: string): D1DatabaseSession => {
       let bookmark: string | null = null;
@@ -70,7 +70,7 @@ export class ReplicatedD1 {
     };
   }
 
-  /** What is true: the primary, at this moment and without any way to it. */
+  /** Reads the primary at this moment, without any delay. */
   read(sql: string): Record<string, unknown>[] {
     const [result] = this.#primary.run([{ sql, values: [] }]);
     return (result?.results ?? []) as Record<string, unknown>[];
@@ -86,7 +86,7 @@ export class ReplicatedD1 {
     if (replica !== undefined) replica.lag = this.#random.chance(0.3) ? this.#random.between(0, MOST_LAG) : 500;
   }
 
-  /** The way there, the statement, and the way back, each with a time of its own. */
+  /** The way there, the statement and the way back. Each way takes a time of its own. */
   async #answer<Value>(run: () => Value): Promise<Value> {
     if (this.outage === 'hanging') {
       this.lastTroubleAt = this.#time.now;
@@ -103,7 +103,7 @@ export class ReplicatedD1 {
     return value;
   }
 
-  /** One way, there or back. */
+  /** The time that one way takes, there or back. */
   #delay(): number {
     const delay = this.#answersIn === undefined ? this.#drawDelay() : this.#answersIn / 2;
     if (delay > 400) this.lastTroubleAt = this.#time.now + delay;

@@ -4,9 +4,9 @@ import { CONDITIONS } from './conditions.ts';
 import { type Options, type Report, simulate } from './world.ts';
 
 /*
- * `npm run simulate -- --steps 1000000 --seed 7`: the simulation, as long as you like, under each of the conditions.
- * With --breaks, each rule broken instead, and how many violations that makes. With --only TEXT, the conditions whose name
- * holds that text.
+ * `npm run simulate -- --steps 1000000 --seed 7`: runs the simulation for so many steps, under each of the conditions.
+ * With --breaks, it breaks each rule in turn and counts the violations. With --only TEXT, it runs only the conditions
+ * whose name contains TEXT.
  */
 
 const { values } = parseArgs({
@@ -36,7 +36,7 @@ process.exit(violated && !values.breaks ? 1 : 0);
 async function run(options: Options, name: string): Promise<Report> {
   const startedAt = Date.now();
   const complain = console.error;
-  // Storage fails all the time here, as it should; the log of that is of no interest.
+  // Storage fails often in the simulation, on purpose. The log of it is of no interest.
   console.error = () => {};
   const report = await simulate({
     ...options,

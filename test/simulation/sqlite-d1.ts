@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 
-/** One statement with its values, as it was sent. */
+/** One statement with its values, as sent to D1. */
 export interface Sent {
   sql: string;
   values: SQLInputValue[];
 }
 
-/** An SQLite database with the migrations applied: what D1 is inside, for the simulation to have several of. */
+/** An SQLite database with the migrations applied. D1 is SQLite inside, and the simulation needs several copies. */
 export class Sqlite {
   readonly #database = new DatabaseSync(':memory:');
   readonly #prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>();
@@ -19,7 +19,7 @@ export class Sqlite {
       .sort()) {
       this.#database.exec(readFileSync(`migrations/${file}`, 'utf8'));
     }
-    // The migration draws one at random; here all copies are of one database.
+    // The migration draws a random epoch. All copies are of one database, so they get the same one.
     this.#database.prepare('UPDATE feed_state SET epoch = ?').run(epoch);
   }
 
@@ -63,7 +63,7 @@ const META: D1Meta & Record<string, unknown> = {
   changes: 0,
 };
 
-/** The face of a D1 session over whatever runs its statements. */
+/** A D1 session that passes its statements to `run`. */
 export function sessionOver(
   run: (statements: Sent[]) => Promise<D1Result[]>,
   bookmark: () => string | null,

@@ -3,7 +3,7 @@ import { BREAKS } from './breaks.ts';
 import { CONDITIONS } from './conditions.ts';
 import { simulate } from './world.ts';
 
-// Storage fails all the time here, as it should; the log of that is of no interest.
+// Storage fails often in the simulation, on purpose. The log of it is of no interest.
 vi.spyOn(console, 'error').mockImplementation(() => {});
 
 const STEPS = 6_000;
@@ -14,10 +14,10 @@ test.each(Object.entries(CONDITIONS))(
   async (_, condition) => {
     const report = await simulate({ seed, steps: STEPS, ...condition });
     expect(report.violations).toEqual([]);
-    // It would prove nothing if no verdict had been stale at all, or none had been asked of each tier.
+    // The test would prove nothing if no verdict were stale, or if a tier gave no verdict.
     expect(report.tiers.memory.stale).toBeGreaterThan(0);
     expect(report.tiers.kv.stale).toBeGreaterThan(0);
-    // A call waits no longer than 2 s for D1; what comes later is in memory for the next.
+    // A call waits no longer than 2 s for D1. A later answer is in memory for the next call.
     if (condition.answersIn === 2_500) expect(report.tiers.d1.verdicts).toBe(0);
     else expect(report.tiers.d1.verdicts).toBeGreaterThan(0);
   },
@@ -31,7 +31,7 @@ test('one seed gives one history', async () => {
 
 test.each(Object.entries(BREAKS))('it notices a broken rule: %s', async (_, breakRule) => {
   const worst = { pollLimit: 3, retention: 60_000, slow: true };
-  // Some breaks only show when much is remembered, others only when little is.
+  // Some breaks show only when isolates remember much, others only when they remember little.
   const conditions = [worst, { clockSteps: true }, {}, { slow: true }, { answersIn: 2_500 }];
   let violations = 0;
   for (const condition of conditions) {

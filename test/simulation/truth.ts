@@ -11,8 +11,8 @@ interface Phase {
 }
 
 /**
- * What was true of each key, and from when to when: read from the primary at each commit, with a query of its own, so
- * that it shares nothing with the way in which verification reads.
+ * The history of each key: what was true of it, and when. It is read from the primary at each commit, with a query of
+ * its own, so that it shares no query with verification.
  */
 export class Truth {
   readonly #phases = new Map<string, Phase[]>();
@@ -33,9 +33,9 @@ export class Truth {
   }
 
   /**
-   * How stale a verdict is: 0 when it is what the truth of this moment gives, else the milliseconds since the truth
-   * last gave it; Infinity when it never did, as far back as is remembered.
-   * @param clock what the isolate that decided has for `now`
+   * How stale a verdict is, in milliseconds: 0 when it is the true one at `now`, else the time since it last was.
+   * Infinity: it never was, as far back as the history is kept.
+   * @param clock what the clock of the isolate that decided read at `now`
    */
   stalenessOf(outcome: string, hash: string, call: Call, now: number, clock: number): number {
     const phases = this.#phases.get(hash) ?? [{ from: Number.NEGATIVE_INFINITY, record: null, text: '' }];
@@ -49,7 +49,7 @@ export class Truth {
       : this.#beforeFirst(outcome, now, until);
   }
 
-  /** Before its first phase a key did not exist. */
+  /** Before its first phase, a key did not exist. */
   #beforeFirst(outcome: string, now: number, until: number): number {
     return outcome === 'UNKNOWN_KEY' ? now - until : Number.POSITIVE_INFINITY;
   }
@@ -59,13 +59,13 @@ export class Truth {
     const text = JSON.stringify(record, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     if (phases.at(-1)?.text === text) return;
     phases.push({ from: now, record, text });
-    // The last phase before what is remembered still says what was true at its beginning.
+    // The phase before the oldest kept one stays: it says what was true at the beginning of the kept time.
     while (phases.length > 2 && (phases[1]?.from ?? now) < now - this.#kept) phases.shift();
     this.#phases.set(hash, phases);
   }
 }
 
-/** A verdict as one word, with all that a caller is told. */
+/** A verdict as one text, with what the simulation compares: code, label and permissions. */
 function outcomeOf(record: KeyRecord | null, call: Call, now: number): string {
   if (record === null) return 'UNKNOWN_KEY';
   const decision = decideAccess(record, call, now);

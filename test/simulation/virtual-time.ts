@@ -1,4 +1,4 @@
-/** Something that is to happen; without `run`, it was cancelled. */
+/** A timer. `run` is null once it is cancelled. */
 interface Plan {
   at: number;
   order: number;
@@ -6,13 +6,13 @@ interface Plan {
 }
 
 /**
- * A clock that the simulation moves. Whatever waits, waits here; between two things that happen, everything that runs
- * without waiting runs to its end, so that one seed always gives one history.
+ * A clock that the simulation moves. All waiting is on its timers. Between two timers, all code that can run without
+ * waiting runs to its end, so one seed always gives one history.
  */
 export class VirtualTime {
   #now: number;
   #count = 0;
-  /** A binary heap, the soonest first; of two at one moment the one that was planned first. */
+  /** A binary heap, the soonest timer first. Of two timers for one moment, the one set first comes first. */
   readonly #planned: Plan[] = [];
 
   constructor(start: number) {
@@ -23,7 +23,7 @@ export class VirtualTime {
     return this.#now;
   }
 
-  /** Plans something, and gives what cancels it. */
+  /** Runs something after a delay. Returns a function that cancels it. */
   after(milliseconds: number, run: () => void): () => void {
     const plan: Plan = { at: this.#now + milliseconds, order: this.#count++, run };
     this.#push(plan);
@@ -97,7 +97,7 @@ export class VirtualTime {
   }
 }
 
-/** Lets everything run that waits for nothing. */
+/** Lets all code run that can run without waiting for a timer. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -28,8 +28,8 @@ import { Truth } from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /*
- * Many locations, each with its isolates, its KV and its replica, in which calls and changes happen at random; and after
- * each call the question whether its verdict was true at some moment within the bound.
+ * Several locations, each with its isolates, its view of KV and its replica. Calls and changes happen at random. After
+ * each call, the simulation checks that its verdict was true at some moment within the bound.
  */
 
 const BOUND = 30_000;
@@ -49,26 +49,26 @@ const HOUR = 60 * 60 * 1000;
 
 export interface Options {
   seed: number;
-  /** Calls and changes. */
+  /** How many calls and changes to make. */
   steps: number;
-  /** Changes that an answer of the feed holds at most; undefined: as deployed. */
+  /** The most changes that an answer of the feed holds. Undefined: as deployed. */
   pollLimit?: number;
-  /** How long the feed keeps changes, in milliseconds; undefined: for ever. */
+  /** How long the feed keeps changes, in milliseconds. Undefined: for ever. */
   retention?: number;
-  /** D1 takes its time in half of all cases. */
+  /** D1 is slow in half of all cases. */
   slow?: boolean;
-  /** Each answer of D1 takes so long, in milliseconds. */
+  /** How long each answer of D1 takes, in milliseconds. */
   answersIn?: number;
-  /** The clocks of isolates are wrong, and set back and forth. */
+  /** The clocks of isolates are wrong, and are set back and forward. */
   clockSteps?: boolean;
-  /** A rule to break, to see that the simulation notices. */
+  /** The rule to break, to see that the simulation notices. */
   breakRule?: Break;
   /** Ends at the first violation. */
   untilViolated?: boolean;
   onProgress?: (stepsDone: number) => void;
 }
 
-/** How one rule is broken: what is put in place of what is deployed. */
+/** How one rule is broken: what replaces the deployed code. */
 export interface Break {
   isolate?: (isolate: Isolate) => Isolate;
   services?: (services: Services) => Services;
@@ -86,7 +86,7 @@ export interface Report {
   calls: number;
   changes: number;
   virtualHours: number;
-  /** Calls answered from each tier, and of those the ones that were stale, within the bound. */
+  /** Verdicts from each tier, and how many of them were stale within what is allowed. */
   tiers: Record<'memory' | 'kv' | 'd1', { verdicts: number; stale: number }>;
   unavailable: number;
   inGrace: number;
@@ -100,16 +100,16 @@ export interface Report {
 interface Site {
   location: number;
   isolate: Isolate;
-  /** How far its clock is from the true one, in milliseconds. */
+  /** Its clock minus the true one, in milliseconds. */
   clockError: number;
-  /** What its polls have come to, seen from outside: by this it is told whether the grace may hold. */
+  /** The outcome of its polls, observed from outside. It tells whether the grace may apply. */
   polls: { answers: number; areFailing: boolean; lastFailing: number };
 }
 
 const SILENCE = 10_000;
 
 export async function simulate(options: Options): Promise<Report> {
-  // A write that was contended for draws its pause: one seed has to give one history all the same.
+  // A contended write draws a random pause before it tries again. With this, one seed still gives one history.
   const drawAnything = Math.random;
   const random = new Random(options.seed + 1);
   Math.random = () => random.next();
@@ -128,11 +128,13 @@ class World {
   readonly #d1: ReplicatedD1;
   readonly #kv: LateKv;
   readonly #sites: Site[];
-  /** Those that calls come to at present: isolates are busy and idle by turns, and fall behind when they are idle. */
+  /**
+   * The isolates that get calls at present. Isolates are busy and idle by turns, and fall behind while they are idle.
+   */
   #busy: Site[] = [];
   readonly #userIds: string[] = [];
   readonly #hashes: string[] = [];
-  /** Tried by calls before, while and after someone makes the key. */
+  /** Hashes of keys still to be made. Calls try them before, during and after that. */
   readonly #toCome: string[] = [];
   readonly #report: Report;
   #underWay = 0;
@@ -143,7 +145,7 @@ class World {
   constructor(options: Options) {
     this.#options = options;
     this.#random = new Random(options.seed);
-    // Just before midnight, so that expirations come within the first steps.
+    // Five minutes before midnight, so that keys expire within the first steps.
     this.#time = new VirtualTime(Date.UTC(2031, 4, 1, 23, 55));
     this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options, (at) => this.#onCommit(at));
     this.#kv = new LateKv(this.#time, this.#random, LOCATIONS);
@@ -193,13 +195,13 @@ class World {
     while (this.#underWay > 0) await this.#time.sleep(1_000);
   }
 
-  /** Sets something going, and goes on at once. */
+  /** Starts something and does not wait for it. */
   #start(work: Promise<void>): void {
     this.#underWay += 1;
     const done = () => {
       this.#underWay -= 1;
     };
-    // What hangs is not waited for at the end.
+    // At the end, work that hangs is waited for no longer than ten minutes.
     const cancel = this.#time.after(10 * 60_000, done);
     work.then(
       () => {
@@ -249,8 +251,8 @@ class World {
   }
 
   /**
-   * An isolate in use reads its clock just before it changes and just after. One that is idle meanwhile could not tell, so
-   * that is not asked of it.
+   * Each isolate reads its clock just before and just after a step, as a busy isolate would. An idle isolate cannot
+   * notice a step, so the simulation does not ask that of it.
    */
   #planClockSteps(): void {
     const step = () => {
@@ -296,20 +298,21 @@ class World {
       },
     };
     const answer = verifyHash(watched, hash, call, () => ({ name: `client ${startedAt}`, site: null }));
-    // What memory has is answered at once; what it then writes to KV again is no part of the answer.
+    // A verdict from memory is given at once. Rewriting its record to KV afterwards is not part of the answer.
     if (!(answer instanceof Promise)) tier = 'memory';
     const verdict = await answer;
     const now = this.#time.now;
     this.#report.calls += 1;
     if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {
       this.#report.unavailable += 1;
-      // Only where storage was in trouble since shortly before the call: one waits for 2 s, and then for 2 s none does.
+      // It is a violation unless D1 was in trouble shortly before the call or since. A call waits for 2 s, and after
+      // that no call waits for another 2 s.
       if (this.#d1.lastTroubleAt < startedAt - 4_000) this.#violate(`UNAVAILABLE without any trouble, at ${now}`);
       return;
     }
     const outcome = verdict.allowed ? `VALID ${verdict.key.label} ${verdict.key.permissions.join(' ')}` : verdict.code;
     const staleness = this.#truth.stalenessOf(outcome, hash, call, now, now + site.clockError);
-    // The grace is for calls whose isolate could not hear the feed, though it tried.
+    // The grace applies only to calls whose isolate tried to hear the feed and could not.
     const inGrace = polls.areFailing || polls.lastFailing >= startedAt;
     const counted = this.#report.tiers[tier];
     counted.verdicts += 1;
@@ -324,7 +327,7 @@ class World {
     }
   }
 
-  /** Any key; often one that is about to be made, or has just been. */
+  /** Picks any key, often one that will be made soon or was just made. */
   #pickHash(): string {
     if (this.#random.chance(0.1)) return this.#random.pick(this.#toCome);
     return this.#random.pick(this.#random.chance(0.3) ? this.#hashes.slice(-4) : this.#hashes);
@@ -378,7 +381,7 @@ class World {
     const hash = `hash ${++this.#made}`;
     const overlap = this.#random.between(0, 40_000);
     const [old] = this.#d1.read(`SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NULL`);
-    // Calls that are under way just when the overlap ends.
+    // These calls are in progress when the overlap ends.
     for (let i = 0; i < 6 && old !== undefined; i++) {
       const at = overlap - this.#random.between(0, 400);
       this.#time.after(Math.max(0, at), () => this.#start(this.#call(String(old.hash))));
@@ -392,7 +395,7 @@ class World {
     this.#addHash(hash);
   }
 
-  /** Hashes that have been tried for long are tried no more. */
+  /** The oldest hashes are dropped, and no longer tried. */
   #addHash(hash: string): void {
     this.#hashes.push(hash);
     if (this.#hashes.length > MOST_HASHES) this.#hashes.shift();
@@ -428,7 +431,7 @@ class World {
     this.#userIds.push(id);
   }
 
-  /** Makes the key of the oldest hash that has none yet; calls have been trying it. */
+  /** Makes a key for the oldest hash in `#toCome`, which calls have been trying. */
   async #createKey(services: Services): Promise<void> {
     const users = this.#d1.read("SELECT id FROM users WHERE type = 'user'");
     const hash = this.#toCome.shift();
@@ -460,7 +463,7 @@ class World {
     const [site] = this.#sites;
     if (site === undefined) throw new Error('There is no site');
     for (let i = 0; i < KEYS_TO_COME; i++) this.#toCome.push(`hash ${++this.#made}`);
-    // Each may fail, as everything here: there only have to be enough of them.
+    // Each of these may fail, because storage fails here too. They are repeated until there are enough.
     while (this.#userIds.length < USERS) await this.#createUser(this.#servicesAt(site)).catch(() => {});
     while (this.#hashes.length < KEYS) await this.#createKey(this.#servicesAt(site)).catch(() => {});
   }
@@ -479,7 +482,7 @@ class World {
     };
   }
 
-  /** A poll fails by an error, or when D1 has said nothing at all for 10 s. */
+  /** A poll fails by an error, or when D1 has answered no poll for 10 s. */
   async #watchPoll(polls: Site['polls'], answer: Promise<unknown>): Promise<void> {
     const { answers } = polls;
     const cancel = this.#time.after(SILENCE, () => {
@@ -499,7 +502,7 @@ class World {
   #newIsolate(): Isolate {
     const fresh = newIsolate();
     if (this.#options.pollLimit !== undefined) fresh.polls.mostChanges = this.#options.pollLimit;
-    // Records are written to KV again as often as it takes to matter in so short a time.
+    // Records are rewritten to KV often, so that it matters in the short time of the simulation.
     fresh.memory.refreshAfterMs = 5_000;
     return this.#options.breakRule?.isolate?.(fresh) ?? fresh;
   }
@@ -555,7 +558,7 @@ const UNCHANGED: KeyPatch = {
   restriction: undefined,
 };
 
-/** A caller that may do everything, judged at this place in the change feed. */
+/** A caller that may do everything, as of this position in the change feed. */
 function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch: string; seq: number }): Caller {
   const record = compileKeyRecord({
     ...feed,
