@@ -8,7 +8,7 @@ import type { Role } from './roles.ts';
 export interface Permission<Name extends string = string> {
   /** Lower-case snake. */
   name: Name;
-  /** The permission that a key must also hold. */
+  /** The permission that a key must also hold to hold this one. */
   dependsOn?: NoInfer<Name>;
   /** A role has every permission that is not disabled for it. */
   disabledFor?: readonly Role[];

@@ -50,7 +50,7 @@ export const ACCESS_RULES: readonly AccessRule[] = [
 
 /**
  * Whether a call with this key is allowed. Pure: no I/O and no clock.
- * @param now unix milliseconds, read after the last await
+ * @param now unix milliseconds, read after the last await before this call
  */
 export function decideAccess(record: KeyRecord, call: Call, now: number): Decision {
   for (const rule of ACCESS_RULES) {

@@ -14,7 +14,7 @@ export interface CheckExplanation {
   detail: string;
   /** What would make the check pass; null when it passes. */
   remedy: string | null;
-  /** `detail` for programs. */
+  /** The values that `detail` speaks of, for programs. */
   compared: Record<string, unknown>;
 }
 

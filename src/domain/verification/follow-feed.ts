@@ -5,8 +5,8 @@ import { forgetRecords } from './isolate.ts';
 import { readClock } from './read-clock.ts';
 
 /*
- * When to poll the change feed. Polls run in the background, so that no call waits for one. A call waits only when the
- * last answer is older than the bound (`MAX_STALENESS_SECONDS`).
+ * When to poll the change feed. As a rule polls run in the background, so that no call waits for one. A call waits for
+ * a poll only when the last answer is older than the bound (`MAX_STALENESS_SECONDS`).
  *
  * A slow answer is no outage. Only an error, or a poll without an answer for 10 s, opens the grace
  * (`OUTAGE_GRACE_SECONDS`). Otherwise an attacker who slows D1 down would make revoked keys work again.
@@ -16,11 +16,15 @@ import { readClock } from './read-clock.ts';
 export const D1_BUDGET_MS = 2_000;
 /** A poll without an answer for so long has failed. */
 const SILENCE_MS = 10_000;
-/** After a failed or slow poll, no call waits for another poll for so long: an outage must not slow every call down. */
+/**
+ * After a poll that failed, or that a call waited for in vain, no call waits for another one for so long: an outage
+ * must not slow every call down.
+ */
 const PAUSE_MS = 2_000;
 
 /**
- * Polls the feed when the last answer is older than the bound.
+ * Polls the feed, and waits for the answer when the last one is older than the bound. Else the poll runs in the
+ * background, if it is due.
  * @returns how old (milliseconds) the last answer may be for this call: the bound, or the grace when D1 is out of
  * reach. Null when D1 is slow but not known to be out of reach: the call then gets no verdict
  */

@@ -12,7 +12,8 @@ import type { VerificationRecord } from '../../storage/verification-record.ts';
 const MOST_IDS = 10_000;
 /**
  * A reading lower than an earlier one by more than this means that the clock was set back. A correct clock shows
- * smaller steps: the platform freezes the clock within a request, while another request already read a later time.
+ * smaller steps back: the platform holds a request's clock at that request's next timer that is due, while another
+ * request has already read a later time.
  */
 const CLOCK_TOLERANCE_MS = 1_000;
 
@@ -20,7 +21,7 @@ const CLOCK_TOLERANCE_MS = 1_000;
 export interface FeedQuestion {
   /** The clock before sending, in unix milliseconds. */
   sentAt: number;
-  /** The answer holds the changes after this sequence number. */
+  /** The poll asks for the changes after this sequence number. */
   after: number;
   /** Counts the histories that this isolate has followed; a database restore begins a new one. */
   generation: number;
@@ -30,7 +31,7 @@ export interface FeedQuestion {
 
 export class HeardChanges {
   protected epoch: string | null = null;
-  /** Every change after this sequence number is in `changed`. Earlier changes may be missing. */
+  /** Every change after this sequence number is in `changed`. Of the changes up to it, some may be missing. */
   protected floor = 0;
   protected head = 0;
   protected heardAt = Number.NEGATIVE_INFINITY;
@@ -48,8 +49,9 @@ export class HeardChanges {
   }
 
   /**
-   * Whether a record may be used at `now`. The record must be of the epoch that is followed, and as new as the last
-   * known change of its key and its user. The feed must have been heard at most `mostAge` (milliseconds) ago.
+   * Whether a record may be used at `now`. The record must be of the epoch that is followed. It must have been read no
+   * earlier than `floor`, and no earlier than the last known change of its key and of its user. The feed must have been
+   * heard at most `mostAge` (milliseconds) ago.
    */
   isUsable(record: VerificationRecord, now: number, mostAge: number): boolean {
     return (
@@ -118,13 +120,14 @@ export class HeardChanges {
    * @returns `restored` when the database was restored to an earlier state: the caller must drop every cached record
    */
   hear(question: FeedQuestion, answer: FeedAnswer, bookmark: string | null): 'heard' | 'restored' | 'outdated' {
-    // This poll was sent before the restore: its answer belongs to a history that is gone.
+    // This poll was sent before the isolate learnt of a restore: its answer may belong to the history that is gone.
     if (question.generation !== this.generation) return 'outdated';
     const isFirst = this.epoch === null;
     const restored = !isFirst && (answer.epoch !== this.epoch || answer.head < question.after);
     if (restored) this.forgetHistory();
     this.epoch = answer.epoch;
-    // The poll asked from the old history's position, so the answer may lack changes up to its own head.
+    // After a restore: the poll asked from the old history's position, so the answer may lack changes up to its own
+    // head.
     this.raiseFloor(restored ? answer.head : findFloor(question.after, answer));
     for (const { seq, apiKeyId, userId } of answer.changes.toReversed()) {
       if (apiKeyId !== null) this.remember(apiKeyId, seq);
@@ -178,7 +181,7 @@ export class HeardChanges {
 /**
  * The sequence number after which every change is known: it is in the answer, or was known before. A truncated answer
  * is complete from its oldest change on. When the feed was pruned past `after`, the answer is complete from the lowest
- * number that the feed still keeps.
+ * number that the feed still keeps, or after its head when the feed keeps none.
  */
 export function findFloor(after: number, answer: FeedAnswer): number {
   const oldest = answer.changes.at(-1)?.seq;

@@ -15,7 +15,9 @@ import { REFRESH_AFTER_MS } from './refresh-cache.ts';
 const MOST_BYTES_OF_RECORDS = 32 * 1024 * 1024;
 /** Absences have a map of their own, so that a stranger who tries many keys cannot evict valid keys. */
 const MOST_ABSENCES = 1_000;
-/** Changes read in one poll. When there are more, the floor rises, and older records are read from D1 again. */
+/**
+ * Changes read in one poll, at most. When there are more, the floor rises, and older records are read from D1 again.
+ */
 const MOST_CHANGES = 500;
 
 /** State that lives as long as an isolate. The events that it handles share it. */
@@ -25,7 +27,7 @@ export interface Isolate {
   polls: {
     /** When the feed was last asked (unix milliseconds). */
     startedAt: number;
-    /** When a poll last failed, or last took longer than a call waits (unix milliseconds). */
+    /** When a poll last failed, or a call last waited for one in vain (unix milliseconds). */
     gaveUpAt: number;
     /** Whether D1 is out of reach: a poll failed, and none has been answered since. */
     areFailing: boolean;
@@ -36,7 +38,10 @@ export interface Isolate {
   memory: {
     /** By the hash of the secret. */
     records: RecentlyUsed<KeyRecord>;
-    /** Hashes without a key, each with the moment when the feed had last been heard. */
+    /**
+     * Hashes without a key. Each has the moment when the feed had last been heard before the look-up (unix
+     * milliseconds).
+     */
     absences: RecentlyUsed<number>;
     /** Age (milliseconds) after which a record in KV is written again. */
     refreshAfterMs: number;
@@ -45,7 +50,7 @@ export interface Isolate {
   misses: MissLedger;
   /** Usage counts, and when their flush was planned (unix milliseconds); -Infinity: no flush is planned. */
   counting: { counter: UseCounter; plannedAt: number };
-  /** How many refused attempts of each caller the audit log has. */
+  /** Refused attempts of each caller: which of them become audit events. */
   refusals: RefusalsOnRecord;
 }
 

@@ -10,7 +10,8 @@ import { cachedSince, refreshIfDue } from './refresh-cache.ts';
 
 /*
  * The tiers: isolate memory, KV, D1. A record found in a lower tier fills the upper ones. A record from any tier is
- * used only if `HeardChanges.isUsable` accepts it at that moment.
+ * used only if `HeardChanges.isUsable` accepts it at that moment. Only what `lookUpInPrimary` reads needs no such
+ * check.
  */
 
 const KV_BUDGET_MS = 300;
@@ -20,7 +21,7 @@ const MOST_ROUNDS = 2;
 export type LookUp =
   | { outcome: 'found'; record: KeyRecord }
   | { outcome: 'absent' }
-  /** The payer has looked up too many keys that are in no cache. */
+  /** There were too many look-ups of keys that are in no cache: by this payer, from its site, or in the location. */
   | { outcome: 'over_budget' }
   /** Storage gave no reliable answer. That is no verdict about the key. */
   | { outcome: 'unavailable' };
@@ -44,7 +45,7 @@ export function recallRecord(services: Verification, hash: string, now: number):
 export async function lookUpRecord(services: Verification, hash: string, payer: () => MissPayer): Promise<LookUp> {
   const { memory, settings } = services;
   if (isKnownAbsent(services, hash)) return { outcome: 'absent' };
-  // A key in memory exists, so this look-up is not a stranger's guess.
+  // A key in memory was found before, so this look-up is not a stranger's guess.
   const isKnown = memory.records.get(hash) !== undefined;
   const admission = isKnown ? FREE_ADMISSION : await admitLookUp(services, payer());
   if (admission === null) return { outcome: 'over_budget' };

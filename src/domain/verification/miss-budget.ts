@@ -8,11 +8,13 @@ import { RecentlyUsed } from './recently-used.ts';
  * So look-ups that find no key are limited: per client address, per site of that address, and per location.
  *
  * The platform's rate limits charge every question. They can be neither read nor refunded. So an isolate charges them
- * after a look-up has found no key. It charges a suspect payer before the look-up; when that finds a key, the charge
- * becomes a credit for the payer's next look-up. The isolate's own counts are checked first, and need no I/O.
+ * after a look-up has found no key. It charges before the look-up only a payer that is suspect (itself or its site), or
+ * that has more than MOST_UNCHECKED look-ups under way. When such a look-up finds a key, the charge becomes a credit
+ * for the payer's next one. The isolate's own counts are checked first, and need no I/O.
  *
- * What one payer can cost a minute: in one isolate exactly its limit; in a location with many isolates its limit, plus
- * at most MOST_UNCHECKED look-ups in each isolate.
+ * What one payer can cost a minute: in a location its limit, and besides in each isolate at most the first
+ * MOST_UNCHECKED look-ups, which are those that begin before an absence is known. From the first absence on, an isolate
+ * by its own count admits no more than the limit.
  */
 
 const MINUTE_MS = 60_000;
@@ -26,14 +28,14 @@ const MOST_OF = { payer: 100, site: 300, location: 3_000 } as const;
 const MOST_UNCHECKED = 100;
 /**
  * Concurrent look-ups that a payer without an absence may have in one isolate. A cold isolate gets all calls of a busy
- * client at once. Each of them looks the key up until the first is answered, and none must be refused.
+ * client at once. Each of them looks the key up until the first is answered, and they must not be refused for that.
  */
 const MOST_AT_ONCE = 300;
 /** For so long after an absence a payer is suspect: it may be guessing keys, and is held to the location's total. */
 const SUSPECT_MS = 10 * MINUTE_MS;
 /** A look-up whose request ended has no answer. For so long it counts as under way, then as an absence. */
 const LOST_AFTER_MS = 10_000;
-/** Payers remembered. Each takes about 400 bytes, and more for its look-ups under way. */
+/** Payers remembered. Each takes at most about 400 bytes, and more for its look-ups under way. */
 const MOST_ACCOUNTS = 5_000;
 
 /** Who pays for look-ups of keys that are in no cache. */
@@ -60,13 +62,13 @@ type Kind = keyof typeof MOST_OF;
 class Account {
   readonly kind: Kind;
   readonly name: string;
-  /** Look-ups that found no key since `#since`. */
+  /** Look-ups since `#since` that found no key, or got no answer. */
   #spent = 0;
   #since = Number.NEGATIVE_INFINITY;
   #lastAbsenceAt = Number.NEGATIVE_INFINITY;
   /** When each look-up under way began, oldest first. */
   readonly #underWay: number[] = [];
-  /** Charges whose look-up found a key: they pay for later look-ups. */
+  /** Charges of look-ups that found a key or were refused after all. They pay for later look-ups of the same minute. */
   credits = 0;
 
   constructor(kind: Kind, name: string) {
@@ -83,8 +85,8 @@ class Account {
   }
 
   /**
-   * Whether one more look-up fits. Look-ups under way count as spent. A payer without an absence has the bound
-   * MOST_AT_ONCE instead.
+   * Whether one more look-up fits. Look-ups under way count as spent. A payer that has spent nothing and is not suspect
+   * has the bound MOST_AT_ONCE instead.
    */
   hasRoom(now: number): boolean {
     this.#tidy(now);
@@ -148,7 +150,7 @@ export class MissLedger {
 
 /** An admitted look-up. Its caller must report the outcome. */
 export interface Admission {
-  /** A key was found. May be called after `foundNone`, when the answer came late. */
+  /** A key was found. May be called after `foundNothingOut`, when the answer came late. */
   foundKey(): void;
   /** There is no such key. */
   foundNone(): void;

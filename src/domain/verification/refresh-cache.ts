@@ -18,7 +18,7 @@ export function cachedSince(writtenAt: number | null, now: number): number {
 
 /**
  * Writes a record to KV again when its copy there is old. An isolate checks each key once in half an hour, and writes
- * only when no other isolate has written meanwhile.
+ * only when no other isolate has written a usable record meanwhile.
  */
 export function refreshIfDue(services: Verification, hash: string, held: KeyRecord, now: number): void {
   if (now - held.cachedAt < services.memory.refreshAfterMs) return;
