@@ -8,11 +8,11 @@ import type { Reach } from './reach.ts';
 export interface Caller {
   user: { id: string; orgId: number; role: Role; type: UserType };
   reach: Reach;
-  /** The key that makes the call. */
+  /** The key that makes the call; null: it is made without a key. */
   apiKeyId: number | null;
-  /** As Cloudflare saw it; null: not known. */
+  /** The client's address as Cloudflare saw it; null when unknown. */
   clientIp: string | null;
-  /** What the call was let in by, for it to be confirmed when the call is about to write. */
+  /** What let the call in. It is checked again before the call writes. */
   confirm: Confirmation;
 }
 
@@ -20,13 +20,13 @@ export interface Caller {
 export interface Confirmation {
   /** SHA-256 of the secret that the call carries, in hex. */
   secretHash: string;
-  /** What the call needs to be allowed. */
+  /** The permissions that the call needs. */
   needs: readonly PermissionName[];
-  /** The key as it was when the call was let in, with the place in the change feed. */
+  /** The key's record when the call was let in, with its sequence number in the change feed. */
   record: KeyRecord;
 }
 
-/** The caller that calls with a key which was verified. */
+/** The caller of a verified key. */
 export function callerOf({ secretHash, needs, record }: Confirmation, clientIp: string | null): Caller {
   return {
     user: record.user,
@@ -37,13 +37,19 @@ export function callerOf({ secretHash, needs, record }: Confirmation, clientIp: 
   };
 }
 
-/** What an act concerns besides its caller: the key, and the user that owns it or is changed itself. */
+/**
+ * The keys and users that an act concerns besides its caller: the key that it acts on, and the user who owns that key
+ * or is changed.
+ */
 interface Concerned {
   apiKeyIds?: readonly number[];
   userIds?: readonly string[];
 }
 
-/** Who is written down for an act, with everything that has to be unchanged when it is committed. */
+/**
+ * The actor of an act, for its audit event, with the judgement that must still hold at the commit: no change of these
+ * keys and users since, and the calling key not expired.
+ */
 export function actorOf(caller: Caller, { apiKeyIds = [], userIds = [] }: Concerned = {}): Actor {
   const { record } = caller.confirm;
   return {

@@ -6,11 +6,11 @@ import { type Caller, callerOf } from './caller.ts';
 import type { Outcome } from './refusal.ts';
 
 /**
- * Judges a caller anew by what D1's primary has of it now. A verdict may be as old as the bound, and is gone after it;
- * what a call writes stays. A key that was narrowed or revoked a moment ago must not use that moment to widen itself or to
- * make another key.
- * @param needs what the call has to be allowed
- * @returns the caller as it now is; else why it may not go on
+ * Judges a caller again, by what D1's primary holds now. A cached verdict may be as old as the bound
+ * (`MAX_STALENESS_SECONDS`). The verdict ends with the bound, but what a call writes stays. A key that was just
+ * narrowed or revoked must not use that time to widen itself or to create another key.
+ * @param needs the permissions that the call needs
+ * @returns the caller as it is now, or the refusal
  */
 export async function confirmCaller(
   services: Verification,
@@ -20,14 +20,17 @@ export async function confirmCaller(
   const { clientIp, confirm } = caller;
   const verdict = await confirmHash(services, confirm.secretHash, { clientIp, needs });
   if (!verdict.allowed) return { refused: 'denied', code: verdict.code };
-  // Whoever took over an old secret would otherwise see the new one, or make keys that outlive the overlap.
+  // A secret in its overlap is refused. Otherwise whoever stole it could see the new secret, or create keys that
+  // outlive the overlap.
   if (verdict.record.retiresAt !== null) return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
   return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
 }
 
 /**
- * Judges a caller anew as any call is judged, within the bound, for calls that only show. A body may have taken ten seconds
- * to arrive; what was decided before it is not what holds now.
+ * Judges a caller again for a call that only reads. It is judged as any call is: by what is known within the bound. A
+ * body may take ten seconds to arrive, so the verdict from before it may no longer hold.
+ * @param needs the permissions that the call needs
+ * @returns the caller as it is now, or the refusal
  */
 export async function reverifyCaller(
   services: Verification,

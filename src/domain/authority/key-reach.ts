@@ -10,8 +10,8 @@ type Judged = Pick<
 >;
 
 /**
- * In what a key that exists lies beyond the caller's reach; null: in nothing.
- * @param permissions what it is judged by: its effective permissions as it stands, unless given
+ * The first rule that puts an existing key out of the caller's reach; null when the key is within it.
+ * @param permissions the permissions to judge the key by; left out, its effective permissions today
  */
 export function findKeyShortfall(
   caller: Caller,

@@ -6,7 +6,7 @@ import type { Shortfall } from './refusal.ts';
 /** How far the calling key itself reaches. */
 export interface Reach {
   userRole: Role;
-  /** Whether it has its user's permissions, those of tomorrow included, and no list of its own. */
+  /** Whether the key has all its user's permissions, future ones included, and no list of its own. */
   isUnrestricted: boolean;
   permissions: readonly PermissionName[];
   ipWhitelist: readonly string[];
@@ -16,21 +16,22 @@ export interface Reach {
 /** The key that the caller wants to make, change, rotate or see. */
 export interface ReachedKey {
   /**
-   * Whose key it is: the caller's own user's; a main integration key; one that is only now being made for another
-   * user; or the personal key that another user has, which stays out of everyone else's reach.
+   * Whose key it is. `caller`: a key of the caller's own user. `main`: a main integration key. `new_for_another`: a key
+   * that is being created for another user. `another`: an existing personal key of another user, which is out of
+   * everyone else's reach.
    */
   belongsTo: 'caller' | 'main' | 'new_for_another' | 'another';
   userRole: Role;
   isUnrestricted: boolean;
-  /** The stored ones for a list that is new, the effective ones for a key as it stands. */
+  /** The stored permissions for a new list, the effective ones for a key as it stands. */
   permissions: readonly PermissionName[];
   ipWhitelist: readonly string[];
   expirationDate: string | null;
 }
 
 /**
- * The rule that no key reaches further than the one that made it. Without it, a key that leaked or a user with little
- * say would make itself a wider key: more permissions, from more places, for longer. Pure.
+ * The rule that no key reaches further than the key that created it. Without it, a leaked key or a user with a low role
+ * could create a wider key: with more permissions, for more addresses, for longer. Pure.
  * @returns the first rule that the key breaks, or null when it lies within the caller's reach
  */
 export function findShortfall(caller: Reach, key: ReachedKey): Shortfall | null {
@@ -40,7 +41,7 @@ export function findShortfall(caller: Reach, key: ReachedKey): Shortfall | null 
   }
   const missing = key.permissions.filter((name) => !caller.permissions.includes(name));
   if (missing.length > 0) return { rule: 'permissions', missing };
-  // It grants whatever its user will ever have, which no list contains.
+  // An unrestricted key grants whatever its user will ever have. No list contains that.
   if (key.isUnrestricted && !caller.isUnrestricted) return { rule: 'unrestricted' };
 
   if (caller.ipWhitelist.length > 0) {
@@ -61,8 +62,9 @@ export function findShortfall(caller: Reach, key: ReachedKey): Shortfall | null 
 }
 
 /**
- * The same rule for users: who makes or changes one needs to be able to give its role, with a key that has everything
- * that the role can do; otherwise a narrow key could make a user whose keys are wide. Pure.
+ * The same rule for users. To create, change or delete a user, the caller must be able to give the role, and its key
+ * must have every permission of the role. Otherwise a narrow key could create a user whose keys are wide. Pure.
+ * @returns the first rule that is broken, or null
  */
 export function findUserShortfall(caller: Reach, role: Role): Shortfall | null {
   if (!mayGiveRole(caller.userRole, role)) return { rule: 'role', role };
@@ -71,8 +73,10 @@ export function findUserShortfall(caller: Reach, role: Role): Shortfall | null {
 }
 
 /**
- * What adds to what a user can do (to create, invite or enable one, to raise its role, to give it another email) needs a
- * calling key that nothing narrows: the user's own keys and sessions can be all of that. Pure.
+ * The rule for acts that widen a user: to create, invite or enable it, to raise its role, to change its email. The
+ * calling key must be unrestricted, without allowlist and without expiry, because the keys and sessions of that user
+ * can be all of that. Pure.
+ * @returns the first thing that narrows the calling key, or null
  */
 export function findNarrowing(caller: Reach): Shortfall | null {
   if (!caller.isUnrestricted) return { rule: 'open_caller', narrowed: 'permissions' };

@@ -3,28 +3,32 @@ import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
 
 /*
- * Why an act of the domain was not done, as values: what a caller can do something about. Surprises are thrown.
+ * Why an act of the domain was refused, as tagged values: the cases that a caller can do something about. Surprises are
+ * thrown.
  */
 
-/** The way in which a key would reach further than the caller, by the first rule that it breaks. */
+/** Why an act is out of the caller's reach: the first rule that it breaks. */
 export type Shortfall =
   | { rule: 'owner' }
-  /** The call carries a secret that was rotated out, and is within its overlap. */
+  /** The call carries a secret that was rotated out and is still within its overlap. */
   | { rule: 'old_secret' }
   | { rule: 'administrators_only' }
   | { rule: 'provider_only' }
   | { rule: 'provider_keys' }
   | { rule: 'role'; role: Role }
   | { rule: 'permissions'; missing: PermissionName[] }
-  /** The key has its user's permissions, the calling key has a list of its own. */
+  /** The key is unrestricted, and the calling key has a list of its own. */
   | { rule: 'unrestricted' }
-  /** What the users calls need: nothing that narrows the calling key. */
+  /** The act widens a user, and the calling key is narrowed. */
   | { rule: 'open_caller'; narrowed: 'permissions' | 'networks' | 'expiry' }
   | { rule: 'networks'; outside: string | null }
   | { rule: 'expiry'; latest: string };
 
 export type Refusal =
-  /** The caller itself may not go on: its key was revoked, narrowed or expired since the call began. */
+  /**
+   * The caller did not pass when it was judged again: for example its key was revoked, narrowed or expired since the
+   * call began.
+   */
   | { refused: 'denied'; code: DenialCode }
   /** Messages by field. */
   | { refused: 'invalid'; fields: Record<string, string> }
@@ -37,8 +41,8 @@ export type Refusal =
   | { refused: 'no_keyring' }
   /** Storage that the answer needs is out of reach. */
   | { refused: 'unavailable' }
-  /** It was changed by others again and again while this was tried. */
+  /** Others changed the same rows during every try. */
   | { refused: 'contended' };
 
-/** What an act gives: its result, or why it was not done. */
+/** What an act returns: its result, or why it was refused. */
 export type Outcome<Value> = ({ refused?: never } & Value) | Refusal;

@@ -1,29 +1,30 @@
 const MINUTE_MS = 60_000;
-/** Refused attempts of one caller that are put on record one by one, in one isolate and minute. */
+/** Refused attempts of one caller that become audit events, per isolate and minute. */
 const MOST_EVENTS = 10;
-/** Callers that are remembered; past it the one who was refused longest ago begins anew. */
+/** Callers remembered. Past it, the caller whose last refusal is the oldest is forgotten and starts from zero. */
 const MOST_CALLERS = 1_000;
 
 interface Tally {
   minute: number;
-  /** In that minute. */
+  /** Audit events in that minute. */
   events: number;
-  /** Attempts that were not put on record since the last one that was. */
+  /** Attempts without an audit event since the last event. */
   dropped: number;
 }
 
 /**
- * Which refused attempts are put on record. Each is a write to the database of the keys, and whoever has a key can be
- * refused as often as the rate limit lets it call: 300 rows a minute in a log that is kept for a year, in which its real
- * traces would not be found. So the first ones of a minute are events, the rest are counted, and the next event says
- * how many there were. No I/O, no clock.
+ * Decides which refused attempts become audit events. Each event is a write to the database of the keys. Whoever has a
+ * key can be refused as often as the rate limit lets it call: 300 rows a minute, in a log that is kept for
+ * `AUDIT_KEEP_DAYS` (400). Nobody would find the caller's real traces among them. So the first attempts of a minute
+ * become events, the rest are counted, and the next event says how many were dropped. No I/O, no clock.
  */
 export class RefusalsOnRecord {
   readonly #tallies = new Map<string, Tally>();
 
   /**
    * Counts one more attempt of a caller at `now` (unix milliseconds).
-   * @returns for an attempt to put on record, how many were dropped before it; else `first`: the first that is dropped
+   * @returns `onRecord` true: append an audit event, and say in it how many attempts were `dropped` before. `onRecord`
+   * false: the attempt is dropped; `first` when it is the first one dropped since the last event
    */
   count(caller: string, now: number): { onRecord: true; dropped: number } | { onRecord: false; first: boolean } {
     const minute = Math.floor(now / MINUTE_MS);

@@ -5,7 +5,7 @@ import type { Stores } from '../services.ts';
 import { actorOf, type Caller } from './caller.ts';
 import type { Refusal, Shortfall } from './refusal.ts';
 
-/** What someone tried to reach: a key, a user, or (for what was not there yet) only the organisation. */
+/** What the caller tried to act on: a key, a user, or only the organisation when the target was still to be created. */
 export interface Attempt {
   action:
     | 'api_key.create'
@@ -23,9 +23,10 @@ export interface Attempt {
 }
 
 /**
- * Refuses what lies beyond the caller's reach, and puts it on record: someone who tries is someone to know of. The event
- * is of its own kind, `api_key.create_refused` and the like. Who tries again and again has the first attempts of each
- * minute on record, and then how many more there were (`dropped`, before the attempt of that event).
+ * Refuses an act that is out of the caller's reach, and appends an audit event, because administrators should know who
+ * tries. The event has its own action, such as `api_key.create_refused`. Of a caller who tries again and again, only
+ * the first attempts of each minute become events. The next event says how many attempts before it did not (`dropped`).
+ * @throws when the event cannot be written
  */
 export async function refuseReach(
   services: Stores,
@@ -58,7 +59,7 @@ export async function refuseReach(
   return { refused: 'out_of_reach', shortfall };
 }
 
-/** The same for a key that is there. */
+/** `refuseReach` for an existing key. */
 export function refuseKeyReach(
   services: Stores,
   caller: Caller,

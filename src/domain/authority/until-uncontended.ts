@@ -3,18 +3,22 @@ import type { Caller } from './caller.ts';
 import { confirmCaller } from './confirm-caller.ts';
 import type { Outcome } from './refusal.ts';
 
-/** Enough for fifty changes of one key at once, as `npm test` shows; D1 commits them one after the other. */
+/** Enough for fifty concurrent changes of one key, as `npm test` shows. D1 commits them one after the other. */
 const MOST_TRIES = 40;
-/** The longest pause before a try, in milliseconds. It doubles from the first one on. */
+/**
+ * The longest that the first pause may take, in milliseconds. It doubles with each further pause, up to
+ * LONGEST_PAUSE_MS.
+ */
 const FIRST_PAUSE_MS = 4;
 const LONGEST_PAUSE_MS = 250;
 
 /**
- * Judges and writes again for as long as others change the same rows between the two. A write goes through only on the
- * state that it was judged on. Before each further try the caller is confirmed anew, so that one that was revoked
- * meanwhile gets a 401 or 403.
- * @param attempt judges and writes; it reads again what it was given for the first try. It gives null when nothing was
- * done, because what it was judged by is no longer so
+ * Judges and writes, and tries again while others change the same rows in between, up to MOST_TRIES times. A write is
+ * committed only on the state that it was judged by. Before each further try the caller is judged again at D1's
+ * primary, so a caller that was revoked meanwhile gets a 401 or 403.
+ * @param attempt judges and writes. From the second try on it must read its rows again. Returns null when nothing was
+ * written, because the state that it was judged by has changed
+ * @returns what `attempt` returned; refused as `contended` after the last try
  */
 export async function untilUncontended<Value>(
   services: Verification,
@@ -33,7 +37,7 @@ export async function untilUncontended<Value>(
   return { refused: 'contended' };
 }
 
-/** A random time, so that those who met do not meet again. */
+/** Waits a random time, so that calls that collided do not collide again. */
 function pause(services: Pick<Verification, 'after'>, tries: number): Promise<void> {
   const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
   return new Promise((resolve) => services.after(Math.random() * longest, resolve));
