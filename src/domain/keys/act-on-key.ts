@@ -6,9 +6,10 @@ import { findKeyById } from './find-key.ts';
 import type { Key } from './key.ts';
 
 /**
- * Judges and changes a key that the caller has access to. While others change the same rows between the two, both the caller
- * and the key are read again and judged anew.
- * @param attempt gives null when nothing was done, because what it was judged by is no longer so
+ * Judges a key that the caller has access to, and changes or shows it. While others change the same rows in between,
+ * both the caller and the key are read and judged again.
+ * @param attempt returns null when nothing was written, because the state that it was judged by has changed
+ * @returns what `attempt` returned; refused as `not_found` when the key is gone, as `contended` after the last try
  */
 export function actOnKey<Value>(
   services: Acting,

@@ -21,8 +21,8 @@ export type KeyPatch = {
 };
 
 /**
- * Changes fields of a key that the caller has access to. The caller needs to reach the key both as it is and as it
- * will be; otherwise a narrow key could widen another one (or itself) and go on with that.
+ * Changes fields of a key that the caller has access to. The key must be in the caller's reach both as it is and as it
+ * will be. Otherwise a narrow key could widen another key, or itself, and go on with the wider one.
  */
 export function changeKey(services: Acting, caller: Caller, key: Key, patch: KeyPatch): Promise<Outcome<{ key: Key }>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryChange(services, confirmed, present, patch));
@@ -74,7 +74,10 @@ function apply(key: Key, patch: KeyPatch): { fields: KeyFields; judgedPermission
   };
 }
 
-/** What a new restriction stores. A list put back as it was shown, filtered or not, leaves what was stored alone. */
+/**
+ * What is stored for a new restriction. When a client puts back the list that it was shown, filtered by the role or
+ * not, the stored list stays as it is.
+ */
 function restrict(key: Key, given: Restriction): Restriction {
   if (!given.hasRestrictedPermissions) return { hasRestrictedPermissions: false, permissions: [] };
   if (key.hasRestrictedPermissions) {

@@ -15,9 +15,12 @@ import { newUserId } from '../users/user.ts';
 import { KEY_FIELDS, type Key, type KeyFields } from './key.ts';
 import { findWrongKeyFields, type GivenKeyFields } from './key-rules.ts';
 
-/** What a new key is to be, and whose. `permissions` counts only with `hasRestrictedPermissions`. */
+/** The fields of a new key, and whose key it is to be. `permissions` counts only with `hasRestrictedPermissions`. */
 export interface KeyRequest extends KeyFields {
-  /** `bot`: a main integration key. Undefined: `user` when a user is named, else the type of the caller's own user. */
+  /**
+   * `bot`: a main integration key. Undefined: `user` when another user is named, else the type of the caller's own
+   * user.
+   */
   userType: UserType | undefined;
   /** The user that the key is for; undefined: the caller's. */
   userId: string | undefined;
@@ -31,8 +34,8 @@ type Owner =
   | { belongsTo: 'main'; orgId: number; role: Role };
 
 /**
- * Makes a key: for the caller, for another user, or as a main integration key.
- * @returns the key, and its secret, which is not kept in a readable form anywhere
+ * Creates a key: for the caller's user, for another user, or as a main integration key.
+ * @returns the key, and its secret, which is stored nowhere in readable form
  */
 export function createKey(
   services: Acting & Secrets,
@@ -90,15 +93,15 @@ async function tryCreate(
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
 
-/** What was given for a new key. `owner` undefined: not all of it is of the right type. */
+/** The given fields of a new key. `owner` is undefined when one of its fields has the wrong type. */
 export interface GivenKeyRequest extends GivenKeyFields {
   owner: OwnerRequest | undefined;
 }
 
 /**
- * What is wrong with a request for a key by the day and by who makes it. Pure.
+ * What is wrong with a request for a key, on this day and from this caller. Pure.
  * @param now unix milliseconds
- * @returns messages by the names on the wire; nothing when all is right
+ * @returns messages by field name on the wire; empty when nothing is wrong
  */
 export function findWrongKeyRequest(
   given: GivenKeyRequest,
@@ -110,7 +113,7 @@ export function findWrongKeyRequest(
   };
 }
 
-/** What does not go together in whom a key is asked for, by field. */
+/** Conflicts between `user_type`, `user_id` and `org_id`: messages by field name on the wire. */
 function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<string, string> {
   const { userId, orgId } = request;
   const isOwn = userId === undefined || userId === caller.user.id;
@@ -128,7 +131,7 @@ function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<strin
   };
 }
 
-/** The type that is asked for; unasked, `user` where another user is named, else that of the caller's own user. */
+/** The requested type. Left out: `user` when another user is named, else the type of the caller's own user. */
 function wantedType(caller: Caller, { userType, userId }: OwnerRequest): UserType {
   const isOwn = userId === undefined || userId === caller.user.id;
   return userType ?? (isOwn ? caller.user.type : 'user');
@@ -142,7 +145,7 @@ async function findOwner(services: Stores, caller: Caller, request: OwnerRequest
   if (request.userId === undefined || request.userId === caller.user.id) {
     return { belongsTo: 'caller', userId: caller.user.id, role: caller.user.role };
   }
-  // Before any look-up, so that those who may not do this cannot find out which users exist.
+  // Refused before any look-up, so that a caller without this right cannot find out which users exist.
   if (!administersKeys(caller.user.role)) {
     return { refused: 'out_of_reach', shortfall: { rule: 'administrators_only' } };
   }

@@ -7,7 +7,7 @@ export function expiryMoment(expirationDate: string): number {
 
 /**
  * Whether a key may be given this expiration date (`YYYY-MM-DD`) at `now` (unix milliseconds): at least the day after
- * today, UTC, or the date that it has already, so that what was read of an expired key can be put back.
+ * today (UTC), or the date that the key already has, so that a client can put back what it read of an expired key.
  */
 export function mayExpireOn(date: string, now: number, present: string | null = null): boolean {
   return date === present || date >= toDate(now + DAY_MS);

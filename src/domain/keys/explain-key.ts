@@ -6,9 +6,10 @@ import { compileKeyRecord } from '../verification/key-record.ts';
 import type { Key } from './key.ts';
 
 /**
- * Why a call with a key would be allowed or refused, by what the primary has of it now.
- * @param at the moment asked about, in unix milliseconds
+ * Why a call with a key would be allowed or refused, by what D1's primary holds now.
+ * @param at the moment to judge at, in unix milliseconds
  * @returns null when the key was deleted since it was read
+ * @throws when the stored allowlist or date cannot be read
  */
 export async function explainKey(
   services: Stores,

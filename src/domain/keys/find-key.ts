@@ -10,7 +10,10 @@ export async function findKeyById(services: Stores, caller: Caller, id: number):
   return ifAccessible(caller, await readKey(services.db, id));
 }
 
-/** The key that someone found lying about, if the caller has access to it; also by a secret that was rotated out. */
+/**
+ * The key of a secret that someone found, if the caller has access to the key. A secret that was rotated out finds its
+ * key too.
+ */
 export async function findKeyBySecret(
   services: Stores & Pick<Verification, 'settings'>,
   caller: Caller,

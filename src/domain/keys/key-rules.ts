@@ -3,8 +3,8 @@ import { mayExpireOn } from './expiration.ts';
 import { KEY_FIELDS, type Key } from './key.ts';
 
 /*
- * What the fields of a key may hold. Sizes are constants, which schemas and forms use. What the day or the key decides is
- * judged by the acts, and by whoever wants to name every wrong field at once.
+ * The rules for the fields of a key. Sizes are constants, which schemas and forms use. Rules that depend on the day or
+ * on the stored key are functions. The acts call them, and so do the routes, to name every wrong field at once.
  */
 
 /** In code points. */
@@ -12,12 +12,12 @@ export const MAX_LABEL_LENGTH = 100;
 /** In code points. */
 export const MAX_DESCRIPTION_LENGTH = 500;
 export const MAX_ALLOWLIST_ENTRIES = 100;
-/** A list of permissions that is longer is not looked at. How many a key may have is less: see `findWrongKeyFields`. */
+/** A longer list of permissions is refused by its length alone. A key may have fewer: see `findWrongPermissions`. */
 export const MAX_LISTED_PERMISSIONS = 1_000;
-/** How long an old secret may go on working. */
+/** The longest overlap: for how long a rotated-out secret may go on working. */
 export const MAX_OVERLAP_SECONDS = 7 * 24 * 60 * 60;
 
-/** What was given of the fields that are judged here. Undefined: not given, or not of the right type. */
+/** The given fields that are judged here. Undefined: left out, or of the wrong type. */
 export interface GivenKeyFields {
   /** A date that exists, as `YYYY-MM-DD`. */
   expirationDate?: string | null | undefined;
@@ -27,10 +27,11 @@ export interface GivenKeyFields {
 }
 
 /**
- * What is wrong with the fields of a key by the day and by what the key has already. Pure.
+ * What is wrong with the fields of a key, on this day and for this stored key. Pure.
  * @param now unix milliseconds
- * @param present the key as it is, null for a new one. It may keep its date, and names that the catalogue has lost.
- * @returns messages by the names on the wire, `permissions.2` for an entry; nothing when all is right
+ * @param present the stored key; null for a new one. A key may keep its date, and permissions that the catalogue no
+ * longer has.
+ * @returns messages by field name on the wire, `permissions.2` for an entry; empty when nothing is wrong
  */
 export function findWrongKeyFields(
   given: GivenKeyFields,
@@ -48,12 +49,16 @@ export function findWrongKeyFields(
   };
 }
 
-/** The list holds what exists, each with what it depends on. A list that does not count is only not to be too long. */
+/**
+ * Each entry must be in the catalogue or stored on the key already, and the permission that it depends on must be in
+ * the list too. The list of an unrestricted key does not count, so only its length is checked.
+ */
 function findWrongPermissions(
   { hasRestrictedPermissions, permissions = [] }: GivenKeyFields,
   stored: readonly string[],
 ): Record<string, string> {
-  // Each that there is and each that is stored, once. Of a longer list only that is said.
+  // A useful list has at most every permission of the catalogue and every stored one, once. For a longer list the
+  // length is the only message.
   const most = PERMISSION_NAMES.length + stored.length;
   if (permissions.length > most) return { [KEY_FIELDS.permissions]: `Must have at most ${most} entries.` };
   if (hasRestrictedPermissions === false) return {};

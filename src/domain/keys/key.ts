@@ -2,15 +2,15 @@ import type { KeyFields } from '../../storage/change-keys.ts';
 import type { KeyRow } from '../../storage/keys.ts';
 import { expiryMoment } from './expiration.ts';
 
-/** A key, with what its user is today. Its secrets are apart. */
+/** A key, with its user's role and name today, and without its secrets. */
 export type Key = KeyRow;
 
 export type { KeyFields };
 
 /**
- * The fields of a key that its maker gives and may change, by their names on the wire and in the audit log. A field that is
- * missing here does not compile; neither does a place that forgets one: `fieldsOf`, the request and the patch, the schemas'
- * results, the key object and the INSERT.
+ * The fields of a key that its creator gives and may change, with their names on the wire and in the audit log. Leaving
+ * a field out does not compile: here, in `fieldsOf`, the request and the patch, the schemas' results, the key object
+ * and the INSERT.
  */
 export const KEY_FIELDS = {
   label: 'label',
@@ -40,7 +40,7 @@ export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
 
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
-/** What a key is at `now` (unix milliseconds): the first that holds. */
+/** The status of a key at `now` (unix milliseconds): `disabled` when it was revoked, else `expired`, else `active`. */
 export function statusOf(key: Pick<Key, 'revokedAt' | 'expirationDate'>, now: number): KeyStatus {
   if (key.revokedAt !== null) return 'disabled';
   return key.expirationDate !== null && now >= expiryMoment(key.expirationDate) ? 'expired' : 'active';

@@ -7,7 +7,7 @@ import type { Stores } from '../services.ts';
 import { toDate } from './expiration.ts';
 import { KEY_STATUSES, type Key } from './key.ts';
 
-/** What keys are listed by: their status, or that it is any but `active`. */
+/** The values of the status filter: a status, or `inactive` for any status but `active`. */
 export const KEY_STATUS_FILTERS = [...KEY_STATUSES, 'inactive'] as const;
 
 export interface KeyListRequest {

@@ -7,9 +7,10 @@ import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 
 /**
- * Revokes a key that the caller has access to; that is enough, for taking away is not reaching further. A key that is
- * revoked already stays as it is: who revoked it first is what counts. Keys of PROVIDER users are revoked by PROVIDER
- * only: an administrator beside them could otherwise lock the deployment.
+ * Revokes a key that the caller has access to. The key need not be in the caller's reach, because revoking gives nobody
+ * more rights. A key that is already revoked stays as it is: the first revocation is the one on record. Only PROVIDER
+ * may revoke keys of PROVIDER users. Otherwise an ORG_ADMIN of the deployment's own organisation could lock everyone
+ * out of the deployment.
  */
 export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
@@ -23,8 +24,9 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
   if (key.revokedAt !== null) return { keyId: key.id };
   const revoked = await storage.revokeKey(services, key.id, caller.user.id, {
     audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-    // Not by the key itself: of it only counts that nobody has revoked it, which the statement asks. Whoever holds a leaked
-    // key could otherwise change it between each judgement and its write, and so keep it from being revoked.
+    // The revoked key is left out of the judgement. All that matters about it is that nobody has revoked it yet, and
+    // the UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement
+    // and its write, and so prevent its revocation.
     actor: actorOf(caller, { userIds: [key.userId] }),
     now: services.now(),
   });

@@ -11,9 +11,10 @@ import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
 
 /**
- * Puts a new secret in place of the one that a key has. The old one goes on working for the overlap, though never beyond
- * the key's own expiry; the overlap of an earlier rotation ends. Of rotations at the same time one wins, and the others
- * are told so: each of them would have given out a secret that was dead already.
+ * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry. The
+ * overlap of an earlier rotation ends. Of concurrent rotations one wins. The others are refused as `invalid`, because
+ * each would have given out a secret that was already replaced.
+ * @param overlapSeconds how long the old secret goes on working; 0: not at all
  * @returns the key and its new secret
  */
 export function rotateKey(
@@ -45,7 +46,7 @@ async function tryRotate(
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
-  // The limit of seeing too: to rotate is another way to come away with a secret.
+  // Rotating and seeing share a limit, because both give out a secret.
   if (!(await mayReveal())) return { refused: 'rate_limited' };
 
   const now = services.now();

@@ -12,8 +12,9 @@ import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 
 /**
- * Gives out the secret of a key once more: of the caller's own personal keys, and of main keys to administrators. That
- * it was seen, and by whom, is on record before the secret leaves. Seeing and rotating share a limit.
+ * Gives out the secret of a key again: of the caller's own personal keys, and of main integration keys to
+ * administrators. The key must be in the caller's reach. The audit event, which says who saw it, is committed before
+ * the secret leaves. Seeing and rotating share a limit.
  */
 export function seeKey(services: Acting & Secrets, caller: Caller, key: Key): Promise<Outcome<{ apiKey: string }>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
@@ -31,7 +32,8 @@ async function trySee(
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.see', key, shortfall);
   const secret = await readSecretInUse(services.db, key.id);
-  // Revoked, or deleted with its user, since it was read.
+  // The key was revoked, or deleted with its user, since it was read; or its sealed form was dropped by `reseal
+  // --abandon`.
   if (secret?.sealed == null) return REVOKED;
   const keyring = await services.keyring();
   const apiKey = (await keyring?.open(secret.sealed, secret.hash)) ?? null;
