@@ -24,9 +24,9 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
   if (key.revokedAt !== null) return { keyId: key.id };
   const revoked = await storage.revokeKey(services, key.id, caller.user.id, {
     audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-    // The revoked key is left out of the judgement. All that matters about it is that nobody has revoked it yet, and
-    // the UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement
-    // and its write, and so prevent its revocation.
+    // The key itself is left out of the judgement. All that matters about it is that nobody has revoked it yet, and the
+    // UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement and
+    // its write, and so prevent its revocation.
     actor: actorOf(caller, { userIds: [key.userId] }),
     now: services.now(),
   });

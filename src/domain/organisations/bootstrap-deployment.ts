@@ -12,7 +12,7 @@ export interface FirstUser extends Omit<PersonFields, 'role'> {
   organisationName: string;
 }
 
-/** Of a key that may all that its user may, from anywhere, without an end. */
+/** The fields of a key that has all permissions of its user, no allowlist and no expiry. */
 export const UNRESTRICTED_FIELDS: Omit<KeyFields, 'label'> = {
   description: null,
   expirationDate: null,
@@ -22,9 +22,10 @@ export const UNRESTRICTED_FIELDS: Omit<KeyFields, 'label'> = {
 };
 
 /**
- * Makes what everything else is made with: the deployment's own organisation, its PROVIDER user and that user's key,
- * all at once or not at all.
- * @returns the key's secret; refused as `invalid` for texts that the API would not take, as `contended` when the deployment has its organisation already
+ * Creates the deployment's own organisation, its first PROVIDER user and that user's key, in one transaction. With this
+ * key everything else is created.
+ * @returns the key's secret. Refused as `invalid` when the API would not accept a text, as `no_keyring` when secrets
+ * cannot be sealed, as `contended` when the deployment already has its organisation
  */
 export async function bootstrapDeployment(
   services: Stores & Secrets,

@@ -6,14 +6,14 @@ import type { Stores } from '../services.ts';
 
 export type Organisation = OrganisationRow;
 
-/** The organisation with this id, if the caller works in it. */
+/** The organisation with this id, if the caller has access to it; else null. */
 export async function findOrganisationById(services: Stores, caller: Caller, id: number): Promise<Organisation | null> {
   return hasAccessToOrganisation(caller, id) ? readOrganisation(services.db, id) : null;
 }
 
 /**
- * The organisation that a call names with `org_id`, which only PROVIDER may do; its own where the call names none.
- * Others are refused before any look-up, so that they cannot find out which organisations exist.
+ * The organisation that a call names with `org_id`; left out, the caller's own. Only PROVIDER may name another one.
+ * Other callers are refused before any look-up, so that they cannot find out which organisations exist.
  */
 export async function findOrganisationNamed(
   services: Stores,

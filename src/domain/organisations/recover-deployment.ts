@@ -8,7 +8,10 @@ import { newUserId, type PersonFields } from '../users/user.ts';
 import { findWrongPersonTexts } from '../users/user-rules.ts';
 import { UNRESTRICTED_FIELDS } from './bootstrap-deployment.ts';
 
-/** Whom the new key is for: a PROVIDER user by email, the first one where that is left out; or one that is made. */
+/**
+ * Whom the new key is for: an enabled PROVIDER user by email (left out: the first one that was created), or a new
+ * PROVIDER user. If an enabled PROVIDER user has the email of the new one, the key is for the existing one.
+ */
 export type Recipient = { email?: string | undefined } | Omit<PersonFields, 'role'>;
 
 /** Why no key was made. */
@@ -17,13 +20,14 @@ export type RecoveryRefusal =
   | 'no_deployment'
   /** There is no enabled PROVIDER user, or none with this email. */
   | 'no_provider'
-  /** The person to be made has an email that another one has. */
+  /** Another user has the email of the new user. */
   | 'email_taken';
 
 /**
- * Makes a new key for an enabled PROVIDER user of the deployment, or for a PROVIDER user that it makes with it: the way
- * back for an operator when no key of one is left. What there was stays as it is.
- * @returns the key's secret, and the email of its user
+ * Creates a key for an enabled PROVIDER user of the deployment, or together with a new PROVIDER user. It is the
+ * operator's way back when no key of a PROVIDER user is left. Existing users and keys stay as they are.
+ * @returns the key's secret, and the email of its user. Refused as `invalid`, with messages by field, when the API
+ * would not accept a text
  */
 export async function recoverDeployment(
   services: Stores & Secrets,

@@ -6,9 +6,10 @@ import { findUserById } from './find-user.ts';
 import type { User } from './user.ts';
 
 /**
- * Judges and changes a person whom the caller works with. While others change the same rows between the two, both the caller
- * and the person are read again and judged anew.
- * @param attempt gives null when nothing was done, because what it was judged by is no longer so
+ * Judges and changes a person in an organisation that the caller has access to. While others change the same rows in
+ * between, both the caller and the person are read and judged again.
+ * @param attempt returns null when nothing was written, because the state that it was judged by has changed
+ * @returns what `attempt` returned; refused as `not_found` when the person is gone, as `contended` after the last try
  */
 export function actOnUser<Value>(
   services: Acting,

@@ -23,20 +23,23 @@ export interface UserPatch {
   disabled?: boolean | undefined;
 }
 
-/** What the fields of a user are after a change. */
+/** The fields of a user after a change. */
 type UserAfter = PersonFields & { disabled: boolean };
 
 const USER_FIELDS = { ...PERSON_FIELDS, disabled: 'disabled' } as const satisfies Record<keyof UserAfter, string>;
 
-/** `revokedKeys`: keys of the user whose secret someone knows who could not have made them for the new role. */
+/**
+ * `revokedKeys`: the keys of the user that a raise of its role revoked. Someone else made their secret, and so knows
+ * it, but may not give the new role.
+ */
 export interface ChangedUser {
   userId: string;
   revokedKeys: RevokedKey[];
 }
 
 /**
- * Changes a person that the caller works with. A change of role, or disabling, takes effect on every key of the user at
- * once: keys hold nothing of the user, they are judged with what it is at each call.
+ * Changes a person in an organisation that the caller has access to. A change of role, or disabling, takes effect on
+ * every key of the user at once. Keys store nothing of their user: each call is judged by the user's present state.
  */
 export function changeUser(
   services: Acting,
@@ -67,7 +70,7 @@ async function tryChange(
   if (after.disabled && user.id === caller.user.id) {
     return { refused: 'invalid', fields: { disabled: 'You cannot disable yourself.' } };
   }
-  // Before anything is looked up, so that those who may not do this cannot find out who is a user here.
+  // Judged before the email is looked up, so that a caller without this right cannot find out who is a user here.
   const shortfall = findChangeShortfall(caller, user, after);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
@@ -90,7 +93,7 @@ async function tryChange(
   return changed === null ? null : { userId: user.id, revokedKeys: changed.revokedKeys };
 }
 
-/** A person has names and an email; only a bot has none, and no bot gets here. */
+/** The fields of a person, who has names and an email. Only a bot has none, and `findUserById` finds no bot. */
 function fieldsOf({ firstName, lastName, email, role, disabled }: User): UserAfter {
   return { firstName: firstName ?? '', lastName: lastName ?? '', email: email ?? '', role, disabled };
 }

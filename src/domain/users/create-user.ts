@@ -36,7 +36,7 @@ async function tryCreate(
       ? refuseReach(services, caller, { action: 'user.create', orgId: caller.user.orgId }, organisation.shortfall)
       : organisation;
   }
-  // Before the email is looked up, so that those who may not do this cannot find out who is a user here.
+  // Judged before the email is looked up, so that a caller without this right cannot find out who is a user here.
   const shortfall = findUserShortfall(caller.reach, request.role) ?? findNarrowing(caller.reach);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.create', orgId: organisation.id }, shortfall);

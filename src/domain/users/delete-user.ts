@@ -12,7 +12,7 @@ import { describeLastInOffice } from './user-rules.ts';
 
 /**
  * Deletes a person with all its keys, in one batch and with one row in the change feed, however many keys there are.
- * What the person did stays on record, by id and name.
+ * The audit log keeps what the person did, with its id and name.
  */
 export function deleteUser(services: Acting, caller: Caller, user: User): Promise<Outcome<{ userId: string }>> {
   return actOnUser(services, caller, user, (confirmed, present) => tryDelete(services, confirmed, present));

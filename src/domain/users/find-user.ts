@@ -11,7 +11,7 @@ export function findUserOf(services: Stores, caller: Caller): Promise<User | nul
   return readUser(services.db, caller.user.id);
 }
 
-/** The person with this id, if the caller works in its organisation. Bots are not seen this way. */
+/** The person with this id, if the caller has access to its organisation; else null. Bots are not found this way. */
 export async function findUserById(services: Stores, caller: Caller, id: string): Promise<User | null> {
   const user = isUserId(id) ? await readUser(services.db, id) : null;
   return user !== null && user.type === 'user' && hasAccessToOrganisation(caller, user.orgId) ? user : null;

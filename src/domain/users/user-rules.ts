@@ -12,19 +12,22 @@ export const MAX_NAME_LENGTH = 100;
 /** The longest address that mail can be sent to (RFC 5321, as RFC 3696's erratum 1690 counts it). */
 export const MAX_EMAIL_LENGTH = 254;
 
-/** Something before and after one @, and no white space: beyond that, only a message that arrives tells. */
+/**
+ * Something before and after one @, and no white space. Whether the address is right, only a message that arrives can
+ * tell.
+ */
 const EMAIL = /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)*$/;
 
-/** What is wrong with an email by itself; null when nothing is. */
+/** What is wrong with the form of an email; null when nothing is. */
 export function findEmailProblem(email: string): string | null {
   if (hasInvisible(email)) return 'Must not contain invisible characters.';
-  // As it is compared, too: a full-width @ is one.
+  // The folded form, by which emails are compared, must match too: it turns a full-width @ into an @.
   return EMAIL.test(email) && EMAIL.test(foldCompatible(email)) ? null : 'Must be an email address.';
 }
 
 /**
- * What is wrong with the texts of a person by themselves, for those that come by no schema. Pure.
- * @returns messages by field; nothing when all is right
+ * What is wrong with the names and the email of a person, for commands, which have no schema. Looks nothing up. Pure.
+ * @returns messages by field name on the wire; empty when nothing is wrong
  */
 export function findWrongPersonTexts(person: Omit<PersonFields, 'role'>): Record<string, string> {
   const problems: [field: string, problem: string | null][] = [
@@ -38,26 +41,27 @@ export function findWrongPersonTexts(person: Omit<PersonFields, 'role'>): Record
   return Object.fromEntries(problems.flatMap(([field, problem]) => (problem === null ? [] : [[field, problem]])));
 }
 
-/** What is shown for main integrations, whose user has no name. */
+/** The letters of the name that is shown for a main integration, whose user has none. */
 const BOT_LETTERS = lettersOf('Main integration');
 
-/** Whether a person would be taken for a main integration, in the audit log say. */
+/** Whether a person's name could be taken for a main integration, for example in the audit log. */
 function isCalledLikeTheBot({ firstName, lastName }: Pick<PersonFields, 'firstName' | 'lastName'>): boolean {
   return [firstName, lastName, firstName + lastName].some((name) => lettersOf(name) === BOT_LETTERS);
 }
 
 const BOT_NAME_IS_TAKEN = 'This is what main integrations are called.';
 
-/** Why the last one with this role, ORG_ADMIN or PROVIDER, cannot go. */
+/** The message when the last enabled user with this role (ORG_ADMIN or PROVIDER) would go. */
 export function describeLastInOffice(role: Role): string {
   const whose = role === 'PROVIDER' ? 'The deployment' : 'An organisation';
   return `${whose} keeps one enabled ${role}, and this is the last. Appoint another one first.`;
 }
 
 /**
- * What is wrong with what a user is to be, by field.
- * @param present the user as it is, null for a new one. What stays as it is, is not judged: it must not keep anyone from
- * disabling that user.
+ * What is wrong with the wanted fields of a user.
+ * @param present the stored user; null for a new one. An email or a name that does not change is not judged. Otherwise
+ * a stored one that breaks a rule would prevent disabling its user.
+ * @returns messages by field name on the wire; empty when nothing is wrong
  */
 export async function findWrongUserFields(
   services: Stores,
@@ -74,7 +78,7 @@ export async function findWrongUserFields(
   if (wanted.firstName !== present?.firstName || wanted.lastName !== present.lastName) {
     if (isCalledLikeTheBot(wanted)) wrong.last_name = BOT_NAME_IS_TAKEN;
   }
-  // For those who may not give the role at all, that is what is said.
+  // A caller that may not give the role is refused for that, not for the organisation.
   if (wanted.role === 'PROVIDER' && !organisation.isDeployment && mayGiveRole(caller.user.role, 'PROVIDER')) {
     wrong.role = "PROVIDER users belong to the deployment's own organisation.";
   }

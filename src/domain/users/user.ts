@@ -6,7 +6,7 @@ export type User = UserRow;
 
 export type { PersonFields };
 
-/** The fields that are given of a person, by their names on the wire and in the audit log. */
+/** The fields of a person that a client gives, with their names on the wire and in the audit log. */
 export const PERSON_FIELDS = {
   firstName: 'first_name',
   lastName: 'last_name',
@@ -14,7 +14,10 @@ export const PERSON_FIELDS = {
   role: 'role',
 } as const satisfies Record<keyof PersonFields, string>;
 
-/** A new id for a user: 24 lower-case hex digits, all random, so that ids tell nothing of when or in which order. */
+/**
+ * A new id for a user: 24 lower-case hex digits, all random, so that an id does not tell when or in which order users
+ * were created.
+ */
 export function newUserId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
