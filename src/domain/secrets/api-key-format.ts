@@ -3,8 +3,8 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 
 /*
  * `<prefix>_<43 base62 characters><6 base62 characters>`: 32 random bytes as a number, then the CRC-32 of everything
- * before it. The shape can be matched by secret scanners, and a mistyped or invented key is turned away before any
- * storage is read.
+ * before it. The shape can be matched by secret scanners, and a mistyped or invented key is refused before any storage
+ * is read.
  */
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -17,10 +17,13 @@ const HINT_LENGTH = 4;
 
 const ANY_KEY = new RegExp(`[a-z][a-z0-9]{1,15}_[0-9A-Za-z]{${RANDOM_LENGTH + CHECKSUM_LENGTH}}(?![0-9A-Za-z])`);
 
-/** What a key may begin in, and what follows; the digits are looked at only, so that no key hides behind another match. */
+/**
+ * Text that a key's prefix may end, the underscore, and the digits after it. A lookahead matches the digits without
+ * consuming them, so that no key hides inside another match.
+ */
 const KEY_PARTS = new RegExp(`([a-z0-9]{2,16})_(?=([0-9A-Za-z]{${RANDOM_LENGTH + CHECKSUM_LENGTH}}))`, 'g');
 
-/** Makes a new key. `prefix`: 2 to 16 characters, `[a-z][a-z0-9]*`. */
+/** Creates a new key. `prefix`: 2 to 16 characters, `[a-z][a-z0-9]*`. */
 export function generateApiKey(prefix: string): string {
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   let digits = '';
@@ -44,18 +47,21 @@ export function isWellFormedApiKey(text: string, prefix: string): boolean {
   return text.endsWith(checksum(text.slice(0, bodyLength)));
 }
 
-/** Whether a text holds something with the shape of a key, of any prefix: such a text must not be in a URL. */
+/**
+ * Whether a text contains something with the shape of a key, of any prefix and whatever its checksum. Such a text must
+ * not be in a URL.
+ */
 export function containsApiKey(text: string): boolean {
   return ANY_KEY.test(text);
 }
 
 /**
- * Whether a text holds a key, checksum included, of whatever prefix: keys that were made under another one are secrets
- * too. Unlike `containsApiKey` it takes no other text for a key, so it may decide about what is kept.
+ * Whether a text contains a key of any prefix, with a correct checksum. Keys that were created under another prefix are
+ * secrets too. Unlike `containsApiKey` it does not take other text for a key, so it may decide which texts are stored.
  */
 export function containsWellFormedApiKey(text: string): boolean {
   for (const [, before = '', digits = ''] of text.matchAll(KEY_PARTS)) {
-    // The prefix begins somewhere in what stands before the underscore: `asklk_…` holds the key `lk_…`.
+    // The prefix may begin anywhere in the text before the underscore: `asklk_…` contains the key `lk_…`.
     for (let start = 0; start < before.length - 1; start++) {
       const body = `${before.slice(start)}_${digits.slice(0, RANDOM_LENGTH)}`;
       if (digits.endsWith(checksum(body))) return true;
@@ -68,27 +74,30 @@ export function containsWellFormedApiKey(text: string): boolean {
  * The name under which a key is looked up: its SHA-256, in hex. A plain hash is enough, where a password would need a
  * slow one with a salt: a key carries 256 random bits, so there is nothing to guess and no table to build.
  *
- * By a library and not by Web Crypto, whose answer has to be waited for: in a Worker that costs a turn of the event
- * loop, several times the hash itself, at every call of every client (`npm run bench` shows both).
+ * A library computes it, because Web Crypto answers by a promise. In a Worker that costs a turn of the event loop at
+ * every call, several times the hash itself (`npm run bench` shows both).
  * @param apiKey a well-formed key
  */
 export function hashApiKey(apiKey: string): string {
   return bytesToHex(sha256(asciiBytes(apiKey)));
 }
 
-/** Keys are ASCII, which takes a fraction of what a TextEncoder takes. */
+/** Keys are ASCII, so this loop takes a fraction of the time of a TextEncoder. */
 function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
 
-/** What people recognise a key by, e.g. `lk_…9fQ2`. The last characters are checksum: they give nothing away. */
+/**
+ * The hint by which people recognise a key, e.g. `lk_…9fQ2`. Its last characters are of the checksum, so they give
+ * nothing away.
+ */
 export function hintOf(apiKey: string): string {
   return `${apiKey.slice(0, apiKey.indexOf('_') + 1)}…${apiKey.slice(-HINT_LENGTH)}`;
 }
 
-/** Plain numbers here, not bigints: this runs at every call, making a key does not. */
+/** Plain numbers, not bigints, because this runs at every call; creating a key does not. */
 function checksum(body: string): string {
   let digits = '';
   for (let rest = crc32(body); digits.length < CHECKSUM_LENGTH; rest = Math.floor(rest / 62)) {

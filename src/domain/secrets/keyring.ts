@@ -1,6 +1,6 @@
 /*
- * Sealing of secrets at rest. `MASTER_KEYS` holds the master keys; none of them is used directly: HKDF derives one key
- * for each purpose, so that what is made for one purpose is of no use for another.
+ * Sealing of secrets at rest. `MASTER_KEYS` holds the master keys. None of them is used directly: HKDF derives one key
+ * per purpose, so that what is sealed for one purpose does not open for another.
  */
 
 const PURPOSE = 'latchkey/v1/seal-api-key';
@@ -14,7 +14,7 @@ interface SealingKey {
 }
 
 export interface Keyring {
-  /** What everything begins with that the first master key sealed. */
+  /** The first characters of every sealed form that the first master key made: the version and the id of its entry. */
   sealedPrefix: string;
   /** Seals a secret for the row of this hash, with the first master key. */
   seal(secret: string, hash: string): Promise<string>;

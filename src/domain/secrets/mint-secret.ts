@@ -3,14 +3,14 @@ import { generateApiKey, hashApiKey, hintOf } from './api-key-format.ts';
 
 /** A new secret, and everything that is stored in its place. */
 export interface MintedSecret {
-  /** Given out once, and stored nowhere. */
+  /** The secret itself: for its owner, and stored nowhere in readable form. */
   apiKey: string;
   hash: string;
   sealed: string;
   hint: string;
 }
 
-/** Makes a secret; null when there is no keyring to seal it with. */
+/** Creates a secret; null when there is no keyring to seal it with. */
 export async function mintSecret(services: Pick<Secrets, 'settings' | 'keyring'>): Promise<MintedSecret | null> {
   const keyring = await services.keyring();
   if (keyring === null) return null;

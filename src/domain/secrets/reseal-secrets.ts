@@ -10,20 +10,23 @@ import type { Stores } from '../services.ts';
 import { hashApiKey } from './api-key-format.ts';
 import type { Keyring } from './keyring.ts';
 
-/** Kept small, so that a database which is reached through wrangler answers soon, and shows how far it is. */
+/**
+ * Secrets in one batch. Few, so that a database that is reached through wrangler answers soon, and progress is reported
+ * often.
+ */
 const AT_ONCE = 100;
 
 export interface Resealing {
   done: number;
-  /** How many there were to do at the beginning. */
+  /** How many secrets there were to move at the beginning. */
   total: number;
 }
 
 /**
- * Moves every sealed secret to the first master key, some at a time. What was moved is found out from the secrets
- * themselves, so it can be stopped at any moment and begun again.
+ * Seals every secret with the first master key, in batches. The sealed forms themselves show which are still to move,
+ * so the command can be stopped at any moment and started again.
  * @param onProgress called after each batch
- * @returns how many were moved, and the keys whose secrets do not open with any master key
+ * @returns how many secrets were moved, and the ids of the keys whose secrets no master key opens
  */
 export async function resealSecrets(
   services: Stores,
@@ -61,16 +64,17 @@ export async function resealSecrets(
   return { resealed: done, unopened };
 }
 
-/** Sealed secrets that no master key opened when they were looked for. */
+/** Sealed secrets that no master key opened when `findUnopened` read them. */
 export interface Unopened {
   forms: readonly SealedSecret[];
-  /** The keys that they belong to. They go on working, and cannot be shown once the forms are given up. */
+  /**
+   * The ids of the keys that they belong to, in rising order. The keys go on working; once the forms are dropped, they
+   * can never be shown again.
+   */
   keyIds: number[];
 }
 
-/**
- * Finds the sealed secrets that no master key opens, for someone to decide on; nothing is changed.
- */
+/** Finds the sealed secrets that no master key opens, so that the operator can decide about them. Changes nothing. */
 export async function findUnopened(services: Stores, keyring: Keyring): Promise<Unopened> {
   const forms: SealedSecret[] = [];
   for await (const secrets of eachUnopened(services, keyring)) forms.push(...secrets);
@@ -78,12 +82,12 @@ export async function findUnopened(services: Stores, keyring: Keyring): Promise<
 }
 
 /**
- * Drops the sealed forms that were found not to open: the way on when MASTER_KEYS is lost. The keys go on working, for that
- * needs only the hash; they can be rotated and revoked, and not shown.
+ * Drops the sealed forms that `findUnopened` found: the way on when MASTER_KEYS is lost. The keys go on working,
+ * because verification needs only the hash. They can be rotated and revoked, but not shown.
  *
- * Only these forms, as they were found. Whoever decides takes as long as it likes, and the Worker may have sealed secrets
- * meanwhile under an entry that the command lacks. They are on record before the first one is dropped, because a command can
- * be killed at any moment.
+ * Only these forms are dropped, and only where they are unchanged. The operator may take long to decide, and the Worker
+ * may meanwhile have sealed secrets under an entry that the command lacks. The audit event is committed before the
+ * first form is dropped, because a command can be killed at any moment.
  */
 export async function abandonUnopened(services: Stores, { forms }: Unopened): Promise<void> {
   if (forms.length === 0) return;
@@ -102,7 +106,8 @@ export async function abandonUnopened(services: Stores, { forms }: Unopened): Pr
 
 async function* eachUnopened({ db }: Stores, keyring: Keyring): AsyncGenerator<SealedSecret[]> {
   for (let after = ''; ; ) {
-    // Nothing sealed begins so: all of them are read, those of a key under the first entry's name included.
+    // No sealed form begins with ANY_FORM, so all of them are read. That includes those which another master key sealed
+    // under the id of the first entry.
     const secrets = await readSecretsSealedOtherwise(db, ANY_FORM, after, AT_ONCE);
     const last = secrets.at(-1);
     if (last === undefined) return;

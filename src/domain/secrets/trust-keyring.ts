@@ -2,12 +2,12 @@ import type { Database } from '../../storage/database.ts';
 import { readNewestSealedSecrets } from '../../storage/secrets.ts';
 import type { Keyring } from './keyring.ts';
 
-/** Several, because a single one could have been tampered with. */
+/** Secrets that are tried. Several, because a single one could have been tampered with. */
 const TRIED = 5;
 
 /**
- * Whether this keyring is the database's: it opens one of the secrets that were sealed last. With another one, readable
- * but wrong, keys would be made that nobody can see any more once the mistake is mended.
+ * Whether this keyring belongs to the database: it opens one of the newest sealed secrets, or there are none. With a
+ * keyring that is readable but wrong, keys would be created that nobody can see any more once the mistake is mended.
  */
 export async function belongsToDatabase(keyring: Keyring, db: Database): Promise<boolean> {
   const newest = await readNewestSealedSecrets(db, TRIED);

@@ -39,7 +39,8 @@ export interface ChangedUser {
 
 /**
  * Changes a person in an organisation that the caller has access to. A change of role, or disabling, takes effect on
- * every key of the user at once. Keys store nothing of their user: each call is judged by the user's present state.
+ * every key of the user at once. Keys store neither the role nor the state of their user: each call is judged by the
+ * user's present state.
  */
 export function changeUser(
   services: Acting,
