@@ -23,8 +23,8 @@ export interface Resealing {
 }
 
 /**
- * Seals every secret with the first master key, in batches. The sealed forms themselves show which are still to move,
- * so the command can be stopped at any moment and started again.
+ * Moves every sealed secret to the first master key, in batches. The sealed forms themselves show which are still to
+ * move, so the command can be stopped at any moment and started again.
  * @param onProgress called after each batch
  * @returns how many secrets were moved, and the ids of the keys whose secrets no master key opens
  */
@@ -68,8 +68,8 @@ export async function resealSecrets(
 export interface Unopened {
   forms: readonly SealedSecret[];
   /**
-   * The ids of the keys that they belong to, in rising order. The keys go on working; once the forms are dropped, they
-   * can never be shown again.
+   * The ids of the keys that they belong to, in rising order. The keys go on working. Once the forms are dropped, these
+   * secrets can never be shown again.
    */
   keyIds: number[];
 }

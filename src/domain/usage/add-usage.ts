@@ -9,14 +9,15 @@ export interface Delivered {
   readonly id: string;
   readonly body: unknown;
   readonly attempts: number;
-  /** Tells the queue that this one is done with, whatever becomes of its batch. */
+  /** Tells the queue not to deliver this message again, whatever becomes of its batch. */
   ack(): void;
 }
 
 /**
- * Adds what arrived from the queue to the usage database, each flush once however often it is delivered. A message that
- * is no flush is logged and done with: it would fail its batch, and the good ones in it, until the dead letters.
- * @throws when it could not be added: the queue delivers the batch again
+ * Adds flushes from the queue to the usage database. Each flush is added once, however often it is delivered. A message
+ * that is no flush is logged and acknowledged. Otherwise it would fail its batch at every delivery, until the good
+ * messages in it are dead letters too.
+ * @throws when the flushes could not be added: the queue then delivers the batch again
  */
 export async function addDelivered(
   services: Pick<Usage, 'usage' | 'now'>,
@@ -47,8 +48,8 @@ export async function addUsage(
 }
 
 /**
- * Logs what could not be added however often it was tried, with its counts: what is in the dead letters is read by no one
- * else, and is gone after four days.
+ * Logs the messages that could not be added at any try, with their counts. Nothing else reads the dead letters, and
+ * they are gone after four days.
  */
 export function logDeadLetters(messages: readonly Delivered[]): void {
   for (const message of messages) {

@@ -1,9 +1,9 @@
 import type { UsageFlush } from '../../storage/usage.ts';
 
-/** A flush may have thousands of counts, and a log line is cut where it is too long. */
+/** Counts in one log line. A flush may have thousands, and a log line that is too long is cut. */
 const MOST_COUNTS = 50;
 
-/** A flush that was lost, for the log: what it had in all, and as many of its counts as a line should hold. */
+/** A lost flush, for the log: its totals by code, how many keys it has, and its first MOST_COUNTS counts. */
 export function describeFlush({ id, counts }: UsageFlush) {
   const byCode = new Map<string, number>();
   for (const { code, count } of counts) byCode.set(code, (byCode.get(code) ?? 0) + count);

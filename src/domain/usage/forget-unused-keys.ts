@@ -4,14 +4,14 @@ import type { Stores, Usage } from '../services.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 /**
- * Keys looked over in one run. A million keys take three weeks, which nobody notices: what is too old is not shown, and
- * neither is a key that was deleted. An index by time would double what each flush writes.
+ * Key ids checked in one run. A million keys take three weeks. Nobody notices, because sources that are too old and
+ * deleted keys are not shown anyway. An index by time would be faster, but would double what each flush writes.
  */
 const KEYS_A_RUN = 2_000;
 
 /**
- * Forgets the sources of keys that are too old, and the last use of keys that were deleted. The last use of a key that
- * exists stays for ever: without it the key would look as if it had never been used, and someone revokes on that.
+ * Deletes the sources of keys that are too old, and the last use of keys that were deleted. The last use of an existing
+ * key stays for ever. Without it the key would look as if it had never been used, and someone could revoke it for that.
  */
 export async function forgetUnusedKeys({
   db,
@@ -25,7 +25,7 @@ export async function forgetUnusedKeys({
   await forgetUses(usage.db, range, gone, now());
 }
 
-/** The keys whose turn it is: each hour others, round and round. */
+/** The range of key ids whose turn it is: each hour the next range, and after the last the first again. */
 function rangeOfHour(highestKey: number, now: number): KeyRange {
   const ranges = Math.max(1, Math.ceil((highestKey + 1) / KEYS_A_RUN));
   const from = (Math.floor(now / HOUR_MS) % ranges) * KEYS_A_RUN;

@@ -6,8 +6,8 @@ const HOUR_MS = 60 * 60 * 1000;
 const wholeNumber = z.int().min(0);
 
 /**
- * A message of the queue. It may have been written by another version of the Worker: the queue keeps it for days, and a
- * deployment may go either way. Fields that are not known are left out; where a count came from, and when, may be missing.
+ * A message of the queue. Another version of the Worker may have written it: the queue keeps messages for days, and a
+ * deployment may go forwards or back. Unknown fields are dropped. `network`, `firstAt` and `lastAt` may be missing.
  */
 const flushSchema = z.object({
   id: z.string().min(1).max(100),
@@ -30,7 +30,7 @@ const flushSchema = z.object({
   ),
 });
 
-/** Reads a message of the queue, or says in a line what is wrong with it. */
+/** Reads a message of the queue, or says in one line what is wrong with it. */
 export function parseFlush(message: unknown): { flush: UsageFlush } | { problem: string } {
   const parsed = flushSchema.safeParse(message);
   if (parsed.success) return { flush: parsed.data };

@@ -8,25 +8,31 @@ import { describeFlush } from './describe-flush.ts';
 import type { Use } from './use-counter.ts';
 
 /*
- * Counting, off the path: a call only adds to the isolate's memory. What was counted is sent to a queue a few times a
- * minute, by which it gets into the usage database in large pieces.
+ * Counting of calls. A call only adds to the isolate's memory. A few times a minute the counts are sent to a queue,
+ * which brings them to the usage database in large batches.
  */
 
-/** A message of the queue may have 128 KB; what the counts are wrapped in, and their id, take some of it. */
+/**
+ * Bytes of counts in one message. A message of the queue may have 128 KB, of which the flush's id and the wrapping take
+ * some.
+ */
 const MOST_BYTES = 100_000 - 200;
-/** Sent earlier than usual when so many different things have been counted, for the memory they take. */
+/** With so many distinct counts in memory, they are sent at once, because of the memory that they take. */
 const MOST_COUNTS = 5_000;
 /**
- * All that a flush takes, from the call that it was planned by: `waitUntil` keeps an event for 30 s, and what is under way
- * then ends without a trace. What the wait leaves of it is shared by the queue and the database.
+ * The time for a whole flush, from the call that planned it. `waitUntil` keeps an event alive for 30 s; what is still
+ * under way then ends without a trace. The time that the wait leaves is split between the queue and the database.
  */
 const WHOLE_MS = 28_000;
-/** So much is left even where `USAGE_FLUSH_SECONDS` is at its most. */
+/** The least time for the queue, and for the database, that the longest `USAGE_FLUSH_SECONDS` still leaves. */
 const LEAST_BUDGET_MS = 1_500;
-/** A planned flush that has not come after so many intervals ended with its event, and another one is planned. */
+/**
+ * A flush that has not come after so many intervals (`USAGE_FLUSH_SECONDS`) was lost: the platform ended its event. The
+ * next call plans another one.
+ */
 const LOST_AFTER = 2;
 
-/** Counts a call, and sees to it that what was counted is sent in time. */
+/** Counts a call. Plans a flush when none is planned; sends the counts at once when there are MOST_COUNTS. */
 export function recordUse(services: Usage, use: Use): void {
   const { settings, counting } = services;
   if (!settings.countsUsage) return;
@@ -35,8 +41,8 @@ export function recordUse(services: Usage, use: Use): void {
   if (counting.counter.size >= MOST_COUNTS) {
     services.defer(flushUses(services));
   } else if (now < counting.plannedAt || now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
-    // A clock that was set back says nothing of when the flush was planned.
-    // Once for all calls of an interval: the event of its first call sends what they leave, after its answer.
+    // When the clock was set back, `plannedAt` lies in the future and means nothing.
+    // One flush serves all calls of an interval: the event of the first call sends the counts of all, after its response.
     counting.plannedAt = now;
     services.defer(flushLater(services));
   }
@@ -55,13 +61,14 @@ async function flushLater(services: Usage): Promise<void> {
 }
 
 /**
- * Sends what was counted. What can be sent nowhere is logged with its counts, so that it is not lost without a trace.
- * @param waited how long the event has waited for this already, in milliseconds
+ * Sends the counts to the queue; where that fails, adds them to the usage database. What neither takes is logged with
+ * its counts, so that it is not lost without a trace.
+ * @param waited how long the event has already waited, in milliseconds
  */
 export async function flushUses(services: Usage, waited = 0): Promise<void> {
   services.counting.plannedAt = Number.NEGATIVE_INFINITY;
   const budget = (WHOLE_MS - waited) / 2;
-  // Side by side: one after the other, a queue that is silent would use up the time of all but the first.
+  // In parallel. In sequence, a silent queue would use up the time of all messages but the first.
   await Promise.all(inPieces(services.counting.counter.take()).map((counts) => sendOrAdd(services, counts, budget)));
 }
 
@@ -70,7 +77,8 @@ async function sendOrAdd(services: Usage, counts: UseCount[], budget: number): P
   const sent = await withinBudget(services, budget, services.usage.send(flush));
   if (sent.ok) return;
   logFailure('usage could not be sent to its queue, and goes to its database', sent.reason);
-  // The same id, in case the queue did take it and only its answer was lost.
+  // With the same id: the queue may have taken the message, and only its answer was lost. The flush is then added only
+  // once.
   const added = await withinBudget(services, budget, addUsage(services, [flush]));
   if (!added.ok) logFailure('usage was lost', added.reason, describeFlush(flush));
 }

@@ -24,12 +24,15 @@ export interface UsageReport {
   days: { day: number; counts: Record<string, number> }[];
   /** Where allowed calls came from, the most recent first. */
   sources: Source[];
-  /** Where refused ones came from. */
+  /** Where refused calls came from, the most recent first. */
   refusedSources: Source[];
   suggestedAllowlist: string[];
 }
 
-/** How, and from where, a key was used in the last days, today included. */
+/**
+ * How, and from where, a key was used in the last `days` days (UTC), today included. Refused as `unavailable` when the
+ * usage database cannot be read.
+ */
 export async function reportUsage(services: Usage, key: Key, days: number): Promise<Outcome<{ report: UsageReport }>> {
   const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
   const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, key.id, sinceDay));
@@ -59,8 +62,8 @@ export async function reportUsage(services: Usage, key: Key, days: number): Prom
 }
 
 /**
- * When keys last allowed a call, by their ids (unix milliseconds).
- * @returns null when that cannot be read now, which is no reason not to show a key, and does not mean "never"
+ * When each key last allowed a call (unix milliseconds), by key id. A key without such a call is left out.
+ * @returns null when the usage database cannot be read. That does not mean "never", and the keys are shown all the same
  */
 export async function findLastUses(services: Usage, keys: readonly Key[]): Promise<Map<number, number> | null> {
   if (keys.length === 0) return new Map();

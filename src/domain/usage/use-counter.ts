@@ -2,17 +2,17 @@ import type { UseCount } from '../../storage/usage.ts';
 import { networkOfClient } from '../addresses/client-network.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
-/** Networks whose text is known, so that a busy client is not parsed at every call. */
+/** Client addresses whose network is remembered, so that a busy client's address is not parsed at every call. */
 const MOST_NETWORKS = 1_000;
 /**
- * Networks of one key that are told apart until the counts are sent. Whoever holds a key that is refused can call with it
- * from thousands of addresses, and each would be a row in the queue and the database. A call from one more network is
- * counted by its code all the same, but not followed.
+ * Networks of one key that are counted apart until the counts are sent. Whoever holds a key that is refused can call
+ * with it from thousands of addresses, and each would be a row in the queue and the database. A call from a further
+ * network is counted by its code, without the network.
  */
 const MOST_NETWORKS_OF_KEY = { allowed: 100, refused: 20 } as const;
 const ALLOWED = 'VALID';
 
-/** One call, as it is counted. `keyId` null: no key, or none that there is. */
+/** One call to count. `keyId` is null when the call had no key or an unknown one. */
 export interface Use {
   keyId: number | null;
   code: string;
@@ -22,11 +22,11 @@ export interface Use {
 /** The counts of one isolate since they were last taken. No I/O, no clock. */
 export class UseCounter {
   #counts = new Map<string, UseCount>();
-  /** The networks that are followed, by key and whether it was allowed. */
+  /** The networks that are counted apart, by key and by whether the call was allowed. */
   #followed = new Map<string, Set<string>>();
   readonly #networks = new Map<string, string | null>();
 
-  /** How many different things have been counted. */
+  /** How many distinct counts there are: by key, hour, code and network. */
   get size(): number {
     return this.#counts.size;
   }
@@ -34,7 +34,7 @@ export class UseCounter {
   /** Counts one call at `now` (unix milliseconds). */
   count({ keyId, code, clientIp }: Use, now: number): void {
     const hour = Math.floor(now / HOUR_MS);
-    // Strangers without a key are counted, but not followed.
+    // Calls without a known key are counted without their network.
     const network = keyId === null || clientIp === null ? null : this.#follow(keyId, code, this.#networkOf(clientIp));
     const name = `${keyId ?? 0} ${hour} ${code} ${network}`;
     const known = this.#counts.get(name);
@@ -46,7 +46,7 @@ export class UseCounter {
     }
   }
 
-  /** Gives what was counted, and begins anew. */
+  /** Returns the counts, and starts again with none. */
   take(): UseCount[] {
     const counts = [...this.#counts.values()];
     this.#counts = new Map();
@@ -54,7 +54,7 @@ export class UseCounter {
     return counts;
   }
 
-  /** The network, if it is one of those of the key that are followed; else null. */
+  /** The network, if it is one of those of the key that are counted apart; else null. */
   #follow(keyId: number, code: string, network: string | null): string | null {
     if (network === null) return null;
     const outcome = code === ALLOWED ? 'allowed' : 'refused';
