@@ -6,21 +6,22 @@ import type { Services } from './services.ts';
 import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
 
 /**
- * How long changes stay in the feed. An isolate that was idle for longer reads its records anew; so does one that finds
- * a record of KV, which keeps them for an hour, from before the feed's beginning.
+ * How long changes stay in the feed. An isolate that was idle for longer reads its records again. A record from KV is
+ * read again too when it is older than the feed's beginning; KV keeps a record for an hour.
  */
 const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Rows of one table in one transaction, and transactions of one job in an hour. D1 ends a statement after 30 s and
- * answers nothing else meanwhile: a backlog, after months without the trigger, goes in slices, and over several hours.
+ * Rows of one table in one transaction, and transactions of one job in one hourly run. D1 ends a statement after 30 s,
+ * and answers nothing else meanwhile. So a backlog, after months without the trigger, is deleted in slices and over
+ * several hours.
  */
 const SLICE_ROWS = 5_000;
 const MOST_SLICES = 40;
 
 /**
- * Forgets what is kept no longer. Run by the cron trigger, and harmless at any time. A job that fails is logged, and
- * keeps no other from its turn.
+ * Deletes the rows that are kept no longer. The cron trigger runs it; it is harmless at any other time. A job that
+ * fails is logged, and the other jobs run all the same.
  */
 export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'now' | 'settings'>): Promise<void> {
   const { db, usage, now, settings } = services;
@@ -35,7 +36,10 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
   }
 }
 
-/** Forgets a slice after the other, until one is not full. `forget` gives how many rows it touched. */
+/**
+ * Calls `forget` for one slice after the other, until a slice is not full or MOST_SLICES are done. `forget` returns how
+ * many rows it touched.
+ */
 async function inSlices(forget: () => Promise<number>): Promise<void> {
   for (let slices = 0; slices < MOST_SLICES; slices++) {
     if ((await forget()) < SLICE_ROWS) return;

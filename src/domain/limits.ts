@@ -1,24 +1,30 @@
 import type { RateLimiter } from '../storage/rate-limiter.ts';
 
-/** What is limited a minute, in each Cloudflare location. Asking one of them charges it. */
+/** The rate limits, each counted per minute and Cloudflare location. Asking a limit charges it. */
 export interface Limits {
-  /** Calls, by who makes them: a user, or one key of a main integration. */
+  /** Calls, per user; for main integrations per key. */
   user: RateLimiter;
-  /** Calls that the user's limit let through, by organisation. */
+  /** Calls that the user's limit let through, per organisation. */
   organisation: RateLimiter;
-  /** Calls that take rights away, by calling key: what the other two must not stop. */
+  /**
+   * Calls that take rights away, per calling key. They have this limit of their own, so that the two above cannot stop
+   * them.
+   */
   takingAway: RateLimiter;
-  /** Secrets that leave, by user: who has a stolen key should not come away with all the others. */
+  /**
+   * Secrets that are given out, per user, so that whoever has a stolen key cannot quickly collect all other secrets
+   * with it.
+   */
   secrets: RateLimiter;
-  /** Searches, and reads of the audit log and of usage, by user: one of them may read thousands of rows. */
+  /** Searches, and reads of the audit log and of usage, per user: one call may read thousands of rows. */
   costlyReads: RateLimiter;
-  /** Look-ups that found no key, by who pays for them, by the site that this one is in, and in all (miss-budget.ts). */
+  /** Look-ups that found no key: per payer, per site of the payer, and for the whole location (miss-budget.ts). */
   misses: { payer: RateLimiter; site: RateLimiter; location: RateLimiter };
 }
 
 const UNLIMITED: RateLimiter = { allows: async () => true };
 
-/** For commands, which serve no one. */
+/** For operator commands, which serve no client. */
 export const NO_LIMITS: Limits = {
   user: UNLIMITED,
   organisation: UNLIMITED,
@@ -28,7 +34,11 @@ export const NO_LIMITS: Limits = {
   misses: { payer: UNLIMITED, site: UNLIMITED, location: UNLIMITED },
 };
 
-/** Charges a limit once for an act, however often the act is tried: others must not use up a budget by contending. */
+/**
+ * Charges a limit once for an act, however often the act is tried. Otherwise others could use up a caller's limit by
+ * changing the same rows again and again.
+ * @returns asks whether the limit allows the act; the first call charges it, further calls get the same answer
+ */
 export function chargedOnce(limiter: RateLimiter, key: string): () => Promise<boolean> {
   let answer: Promise<boolean> | undefined;
   return () => {

@@ -9,20 +9,20 @@ import type { Keyring } from './secrets/keyring.ts';
 import type { Isolate } from './verification/isolate.ts';
 
 /*
- * What the acts of the domain work with. Each act says which of these parts it takes, and whoever calls it gives real ones:
- * a command that counts nothing has no `Usage` to give.
+ * What the acts of the domain work with. Each act declares which of these parts it takes, and whoever calls it passes
+ * real ones. A command that counts nothing has no `Usage` to pass.
  */
 
 export interface Clock {
   /** Unix milliseconds. On Workers the clock stands still between two awaits. */
   now: () => number;
-  /** Calls back after so many milliseconds, unless it is cancelled by what this gives. */
+  /** Calls back after so many milliseconds. Returns a function that cancels it. */
   after: (milliseconds: number, callBack: () => void) => () => void;
 }
 
 /** The database of keys and users: its write path, and where lists of it are read. */
 export interface Stores extends Omit<storage.Stores, 'heard'>, Clock, Pick<Isolate, 'heard' | 'refusals'> {
-  /** Where lists are read, so that a long one takes nothing from the primary. */
+  /** Reads a list on a replica, so that a long one takes no time from the primary. */
   readList: ReadList;
 }
 
@@ -36,14 +36,19 @@ export interface Verification extends Clock, Pick<Isolate, 'heard' | 'polls' | '
   defer: storage.Stores['defer'];
 }
 
-/** What an act that writes works with: it confirms its caller anew as often as it tries. */
+/**
+ * What an act that writes works with. It verifies as well, because before each further try the caller is judged again.
+ */
 export type Acting = Stores & Verification;
 
-/** What secrets are made and shown with. */
+/** What secrets are created and shown with. */
 export interface Secrets {
   settings: Pick<Settings, 'keyPrefix'>;
   limits: Pick<Limits, 'secrets'>;
-  /** What seals and opens secrets; null when `MASTER_KEYS` is missing or unreadable, which the log then says. */
+  /**
+   * What seals and opens secrets. Null, with a log line that says why, when `MASTER_KEYS` is missing or unreadable, or
+   * is not the one that sealed this database's newest secrets.
+   */
   keyring: () => Promise<Keyring | null>;
 }
 
@@ -55,7 +60,7 @@ export interface Usage extends Clock, Pick<Isolate, 'counting'> {
   defer: storage.Stores['defer'];
 }
 
-/** All of it, composed once for each event by the Worker's entry. */
+/** All these parts. The Worker's entry composes them once for each event. */
 export interface Services extends Stores, Verification, Secrets, Usage {
   settings: Settings;
   limits: Limits;

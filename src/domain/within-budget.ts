@@ -2,12 +2,13 @@ import type { Clock } from './services.ts';
 
 export type Budgeted<Value> = { ok: true; value: Value } | { ok: false; reason: unknown };
 
-/** The reason of what took longer than its budget. */
+/** The `reason` when work took longer than its budget. */
 export const TOOK_TOO_LONG = 'took too long';
 
 /**
- * Waits for work, but no longer than a budget (milliseconds), and takes its failure as an answer. What comes later than
- * the budget comes to nothing here: work that is of use even then has to be deferred by its caller.
+ * Waits for work, but no longer than a budget (milliseconds). A failure is returned as `ok: false` with its reason,
+ * never thrown. An answer that comes after the budget is dropped here: a caller that has a use for it must defer the
+ * work itself.
  */
 export function withinBudget<Value>(
   services: Pick<Clock, 'after'>,

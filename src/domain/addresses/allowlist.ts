@@ -3,7 +3,8 @@ import { convertIPv4ToBinary, convertIPv6ToBinary } from 'hono/utils/ipaddr';
 /*
  * A key's list of addresses. An address is a family and a number; a network is the range of numbers that share its
  * prefix. IPv4 and IPv6 never match each other: `::/0` lets no IPv4 client in. A client that a dual-stack socket shows
- * as `::ffff:a.b.c.d` is the IPv4 client it stands for, and so is an entry written that way (prefix 96 or more).
+ * as `::ffff:a.b.c.d` is the IPv4 client `a.b.c.d`, and an entry written that way (prefix 96 or more) is the IPv4
+ * network.
  */
 
 interface Address {
@@ -18,7 +19,7 @@ export interface Network {
   last: bigint;
 }
 
-/** A list, ready for questions: overlapping and adjacent networks merged, in rising order, by family. */
+/** A compiled list: by family and in rising order, with overlapping and adjacent networks merged. */
 export interface Allowlist {
   /** True for an empty list, which restricts nothing. */
   unrestricted: boolean;
@@ -55,8 +56,8 @@ export function parseNetwork(entry: string): Network | null {
 
 /**
  * Compiles a list once, so that a call costs a search and no parsing.
- * @throws when an entry is unreadable: entries are checked before they are stored, so that would be a broken database,
- * and a list that cannot be read must not let anyone in.
+ * @throws when an entry is unreadable. Entries are checked before they are stored, so the database would be broken, and
+ * an unreadable list must not let anyone in.
  */
 export function compileAllowlist(entries: readonly string[]): Allowlist {
   const networks = entries.map((entry) => {
@@ -71,7 +72,10 @@ export function compileAllowlist(entries: readonly string[]): Allowlist {
   };
 }
 
-/** Whether a client at this address (as in `CF-Connecting-IP`) passes. With a list, no readable address is a no. */
+/**
+ * Whether a client at this address (as in `CF-Connecting-IP`) passes. With a list, a missing or unreadable address does
+ * not pass.
+ */
 export function allows(list: Allowlist, clientIp: string | null): boolean {
   if (list.unrestricted) return true;
   const address = clientIp === null ? null : parseAddress(clientIp);
@@ -92,7 +96,7 @@ export function covers(list: Allowlist, network: Network): boolean {
 }
 
 function parseRawAddress(text: string): Address | null {
-  // hono's reader takes a zone id on a link-local address. Across a network it names nothing.
+  // hono's parser accepts a zone id on a link-local address. A zone id means nothing beyond its own machine.
   if (text.includes('%')) return null;
   try {
     return text.includes(':')

@@ -4,10 +4,10 @@ import { parseAddress } from './allowlist.ts';
 /** An IPv6 customer has at least a /64, and may call from any address in it. */
 const IPV6_NETWORK_BITS = 64;
 
-/** Most sites have a /48: whoever has one can call from 65,536 networks of the size that a customer has. */
+/** Most sites have a /48. Whoever has one can call from 65,536 different /64 networks. */
 const IPV6_SITE_BITS = 48;
 
-/** The network that a client is known by: its IPv4 address, or its IPv6 /64; null when it is no address. */
+/** The network by which a client is counted: its IPv4 address, or its IPv6 /64; null when it is no address. */
 export function networkOfClient(clientIp: string): string | null {
   const address = parseAddress(clientIp);
   if (address === null) return null;

@@ -2,17 +2,17 @@ import { convertIPv4BinaryToString, convertIPv6BinaryToString } from 'hono/utils
 import { type Network, parseNetwork } from './allowlist.ts';
 
 /*
- * From an open key to a tight one: a list that covers everywhere that a key was used from, short enough to be read.
+ * Suggests an allowlist for a key: it covers every network that the key was used from, and is short enough to be read.
  *
- * Where few networks were seen, they are the list, as they are. Networks that fill a larger one exactly are written as
- * that. Only when the list would be longer than LONG are neighbours put together, and never into anything wider than a
- * /24 of IPv4 or a /48 of IPv6: what one office or one site has. So an entry lets in at most 256 IPv4 addresses, or a
- * site's 65,536 networks, around one that was seen.
+ * A few networks are listed as they were seen. Networks that fill a larger one exactly are written as the larger one.
+ * Only when the list would be longer than LONG are neighbours merged, and never into a network wider than a /24 of IPv4
+ * or a /48 of IPv6, which is what one office or one site has. So a merged entry lets in at most 256 IPv4 addresses, or
+ * the 65,536 /64 networks of a site, around one that was seen.
  */
 
 const LONG = 10;
 const BITS = { 4: 32, 6: 128 } as const;
-/** The widest that an entry gets by putting neighbours together. */
+/** The widest network that merging neighbours may make. */
 const WIDEST_PREFIX = { 4: 24, 6: 48 } as const;
 
 interface Block extends Network {
@@ -20,7 +20,7 @@ interface Block extends Network {
 }
 
 /**
- * The smallest sensible list that covers these networks.
+ * A short list that covers these networks.
  * @param seen IPv4 addresses and IPv6 networks, in any order
  */
 export function suggestAllowlist(seen: readonly string[]): string[] {
@@ -35,7 +35,7 @@ function toBlock(text: string): Block | null {
   return { ...network, prefix: BITS[network.family] - size };
 }
 
-/** Drops what lies within something else, and joins pairs that are the two halves of one network. */
+/** Drops networks that lie within another, and joins pairs that are the two halves of one network. */
 function joinExact(blocks: readonly Block[]): Block[] {
   const joined: Block[] = [];
   for (const block of blocks.toSorted(inOrder)) {
@@ -51,7 +51,7 @@ function joinExact(blocks: readonly Block[]): Block[] {
   return joined;
 }
 
-/** Puts neighbours together, the closest first, until the list is short or nothing is close enough. */
+/** Merges neighbours, the closest first, until the list has at most LONG entries or no two are close enough. */
 function shorten(blocks: Block[]): Block[] {
   let list = blocks;
   while (list.length > LONG) {
@@ -66,7 +66,10 @@ function shorten(blocks: Block[]): Block[] {
   return list;
 }
 
-/** The smallest network around two; of prefix -1, which nothing accepts, when they are of different families. */
+/**
+ * The smallest network that contains both. Its prefix is -1, which no caller accepts, when they are of different
+ * families.
+ */
 function around(a: Block, b: Block): Block {
   if (a.family !== b.family) return { ...a, prefix: -1 };
   let prefix = Math.min(a.prefix, b.prefix);

@@ -1,6 +1,8 @@
 /**
- * For the audit log: the fields that are not the same before and after, as `[before, after]` by their names on the wire.
- * @param names of every field; `before` null: what is new, with all its fields
+ * The fields that differ before and after, for an audit event: `[before, after]` by their names on the wire.
+ * @param names the name of each field on the wire
+ * @param before null for something new: all its fields are listed
+ * @param after null for something deleted: all its fields are listed
  */
 export function differences<Fields extends object>(
   names: Readonly<Record<keyof Fields & string, string>>,

@@ -13,13 +13,14 @@ export interface AuditListRequest {
   apiKeyId?: number | undefined;
   userId?: string | undefined;
   action?: AuditAction | undefined;
-  /** The id of an event: only those from before it. */
+  /** The id of an event: only events before it. */
   before?: number | undefined;
 }
 
 /**
- * One page of what the caller may know of, newest first: administrators of their organisations, others of their keys.
- * @returns `count` up to a bound, and whether there are no more
+ * One page of the audit events that the caller may see, newest first: PROVIDER sees all, ORG_ADMIN those of its
+ * organisation, others those about their own keys.
+ * @returns `count` stops at a bound; `countIsExact` is false when there are more events than that
  */
 export function listAuditEvents(
   services: Stores,

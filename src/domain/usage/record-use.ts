@@ -42,7 +42,7 @@ export function recordUse(services: Usage, use: Use): void {
     services.defer(flushUses(services));
   } else if (now < counting.plannedAt || now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
     // When the clock was set back, `plannedAt` lies in the future and means nothing.
-    // One flush serves all calls of an interval: the event of the first call sends the counts of all, after its response.
+    // One flush serves all calls of an interval: after its response, the event of the first call sends all counts.
     counting.plannedAt = now;
     services.defer(flushLater(services));
   }
