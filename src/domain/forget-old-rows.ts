@@ -17,7 +17,7 @@ const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
  * several hours.
  */
 const SLICE_ROWS = 5_000;
-const MOST_SLICES = 40;
+const MAX_SLICES = 40;
 
 /**
  * Deletes the rows that are kept no longer. The cron trigger runs it; it is harmless at any other time. A job that
@@ -37,11 +37,11 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
 }
 
 /**
- * Calls `forget` for one slice after the other, until a slice is not full or MOST_SLICES are done. `forget` returns how
+ * Calls `forget` for one slice after the other, until a slice is not full or MAX_SLICES are done. `forget` returns how
  * many rows it touched.
  */
 async function inSlices(forget: () => Promise<number>): Promise<void> {
-  for (let slices = 0; slices < MOST_SLICES; slices++) {
+  for (let slices = 0; slices < MAX_SLICES; slices++) {
     if ((await forget()) < SLICE_ROWS) return;
   }
 }

@@ -5,12 +5,12 @@ import { type Network, parseNetwork } from './allowlist.ts';
  * Suggests an allowlist for a key: it covers every network that the key was used from, and is short enough to be read.
  *
  * A few networks are listed as they were seen. Networks that fill a larger one exactly are written as the larger one.
- * Only when the list would be longer than LONG are neighbours merged, and never into a network wider than a /24 of IPv4
- * or a /48 of IPv6, which is what one office or one site has. So a merged entry lets in at most 256 IPv4 addresses, or
- * the 65,536 /64 networks of a site, around one that was seen.
+ * Only when the list would be longer than READABLE_LENGTH are neighbours merged, and never into a network wider than a
+ * /24 of IPv4 or a /48 of IPv6, which is what one office or one site has. So a merged entry lets in at most 256 IPv4
+ * addresses, or the 65,536 /64 networks of a site, around one that was seen.
  */
 
-const LONG = 10;
+const READABLE_LENGTH = 10;
 const BITS = { 4: 32, 6: 128 } as const;
 /** The widest network that merging neighbours may make. */
 const WIDEST_PREFIX = { 4: 24, 6: 48 } as const;
@@ -51,10 +51,12 @@ function joinExact(blocks: readonly Block[]): Block[] {
   return joined;
 }
 
-/** Merges neighbours, the closest first, until the list has at most LONG entries or no two are close enough. */
+/**
+ * Merges neighbours, the closest first, until the list has at most READABLE_LENGTH entries, or no two are close enough.
+ */
 function shorten(blocks: Block[]): Block[] {
   let list = blocks;
-  while (list.length > LONG) {
+  while (list.length > READABLE_LENGTH) {
     const pairs = list.slice(1).map((block, index) => ({ index, whole: around(list[index] ?? block, block) }));
     const [closest] = pairs
       .filter(({ whole }) => whole.prefix >= WIDEST_PREFIX[whole.family])

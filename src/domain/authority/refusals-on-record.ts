@@ -1,8 +1,8 @@
 const MINUTE_MS = 60_000;
 /** Refused attempts of one caller that become audit events, per isolate and minute. */
-const MOST_EVENTS = 10;
+const MAX_EVENTS = 10;
 /** Callers remembered. Past it, the caller whose last refusal is the oldest is forgotten and starts from zero. */
-const MOST_CALLERS = 1_000;
+const MAX_CALLERS = 1_000;
 
 interface Tally {
   minute: number;
@@ -32,7 +32,7 @@ export class RefusalsOnRecord {
     const tally =
       known === undefined || known.minute !== minute ? { minute, events: 0, dropped: known?.dropped ?? 0 } : known;
     this.#remember(caller, tally);
-    if (tally.events >= MOST_EVENTS) {
+    if (tally.events >= MAX_EVENTS) {
       tally.dropped += 1;
       return { onRecord: false, first: tally.dropped === 1 };
     }
@@ -46,6 +46,6 @@ export class RefusalsOnRecord {
     this.#tallies.delete(caller);
     this.#tallies.set(caller, tally);
     const [oldest] = this.#tallies.keys();
-    if (this.#tallies.size > MOST_CALLERS && oldest !== undefined) this.#tallies.delete(oldest);
+    if (this.#tallies.size > MAX_CALLERS && oldest !== undefined) this.#tallies.delete(oldest);
   }
 }

@@ -14,7 +14,7 @@ import type { Keyring } from './keyring.ts';
  * Secrets in one batch. Few, so that a database that is reached through wrangler answers soon, and progress is reported
  * often.
  */
-const AT_ONCE = 100;
+const BATCH_SIZE = 100;
 
 export interface Resealing {
   done: number;
@@ -38,7 +38,7 @@ export async function resealSecrets(
   let done = 0;
   const unopened: number[] = [];
   for (let after = ''; ; ) {
-    const secrets = await readSecretsSealedOtherwise(db, keyring.sealedPrefix, after, AT_ONCE);
+    const secrets = await readSecretsSealedOtherwise(db, keyring.sealedPrefix, after, BATCH_SIZE);
     const last = secrets.at(-1);
     if (last === undefined) break;
     after = last.hash;
@@ -99,8 +99,8 @@ export async function abandonUnopened(services: Stores, { forms }: Unopened): Pr
     actor: { operator: 'reseal --abandon' },
     now: services.now(),
   });
-  for (let start = 0; start < forms.length; start += AT_ONCE) {
-    await dropSealedForms(services.db, forms.slice(start, start + AT_ONCE));
+  for (let start = 0; start < forms.length; start += BATCH_SIZE) {
+    await dropSealedForms(services.db, forms.slice(start, start + BATCH_SIZE));
   }
 }
 
@@ -108,7 +108,7 @@ async function* eachUnopened({ db }: Stores, keyring: Keyring): AsyncGenerator<S
   for (let after = ''; ; ) {
     // No sealed form begins with ANY_FORM, so all of them are read. That includes those which another master key sealed
     // under the id of the first entry.
-    const secrets = await readSecretsSealedOtherwise(db, ANY_FORM, after, AT_ONCE);
+    const secrets = await readSecretsSealedOtherwise(db, ANY_FORM, after, BATCH_SIZE);
     const last = secrets.at(-1);
     if (last === undefined) return;
     after = last.hash;

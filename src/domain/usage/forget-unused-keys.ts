@@ -7,7 +7,7 @@ const HOUR_MS = 60 * 60 * 1000;
  * Key ids checked in one run. A million keys take three weeks. Nobody notices, because sources that are too old and
  * deleted keys are not shown anyway. An index by time would be faster, but would double what each flush writes.
  */
-const KEYS_A_RUN = 2_000;
+const KEYS_PER_RUN = 2_000;
 
 /**
  * Deletes the sources of keys that are too old, and the last use of keys that were deleted. The last use of an existing
@@ -27,7 +27,7 @@ export async function forgetUnusedKeys({
 
 /** The range of key ids whose turn it is: each hour the next range, and after the last the first again. */
 function rangeOfHour(highestKey: number, now: number): KeyRange {
-  const ranges = Math.max(1, Math.ceil((highestKey + 1) / KEYS_A_RUN));
-  const from = (Math.floor(now / HOUR_MS) % ranges) * KEYS_A_RUN;
-  return { from, to: from + KEYS_A_RUN };
+  const ranges = Math.max(1, Math.ceil((highestKey + 1) / KEYS_PER_RUN));
+  const from = (Math.floor(now / HOUR_MS) % ranges) * KEYS_PER_RUN;
+  return { from, to: from + KEYS_PER_RUN };
 }

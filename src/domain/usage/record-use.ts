@@ -16,31 +16,31 @@ import type { Use } from './use-counter.ts';
  * Bytes of counts in one message. A message of the queue may have 128 KB, of which the flush's id and the wrapping take
  * some.
  */
-const MOST_BYTES = 100_000 - 200;
+const MAX_MESSAGE_BYTES = 100_000 - 200;
 /** With so many distinct counts in memory, they are sent at once, because of the memory that they take. */
-const MOST_COUNTS = 5_000;
+const MAX_COUNTS_IN_MEMORY = 5_000;
 /**
  * The time for a whole flush, from the call that planned it. `waitUntil` keeps an event alive for 30 s; what is still
  * under way then ends without a trace. The time that the wait leaves is split between the queue and the database.
  */
-const WHOLE_MS = 28_000;
+const FLUSH_BUDGET_MS = 28_000;
 /** The least time for the queue, and for the database, that the longest `USAGE_FLUSH_SECONDS` still leaves. */
-const LEAST_BUDGET_MS = 1_500;
+const MIN_BUDGET_MS = 1_500;
 /**
  * A flush that has not come after so many intervals (`USAGE_FLUSH_SECONDS`) was lost: the platform ended its event. The
  * next call plans another one.
  */
-const LOST_AFTER = 2;
+const LOST_AFTER_INTERVALS = 2;
 
-/** Counts a call. Plans a flush when none is planned; sends the counts at once when there are MOST_COUNTS. */
+/** Counts a call. Plans a flush when none is planned; sends the counts at once when there are MAX_COUNTS_IN_MEMORY. */
 export function recordUse(services: Usage, use: Use): void {
   const { settings, counting } = services;
   if (!settings.countsUsage) return;
   const now = services.now();
   counting.counter.count(use, now);
-  if (counting.counter.size >= MOST_COUNTS) {
+  if (counting.counter.size >= MAX_COUNTS_IN_MEMORY) {
     services.defer(flushUses(services));
-  } else if (now < counting.plannedAt || now - counting.plannedAt >= LOST_AFTER * settings.usageFlushMs) {
+  } else if (now < counting.plannedAt || now - counting.plannedAt >= LOST_AFTER_INTERVALS * settings.usageFlushMs) {
     // When the clock was set back, `plannedAt` lies in the future and means nothing.
     // One flush serves all calls of an interval: after its response, the event of the first call sends all counts.
     counting.plannedAt = now;
@@ -55,7 +55,7 @@ export function recordVerdict(services: Usage, verdict: Verdict, clientIp: strin
 }
 
 async function flushLater(services: Usage): Promise<void> {
-  const wait = Math.min(services.settings.usageFlushMs, WHOLE_MS - 2 * LEAST_BUDGET_MS);
+  const wait = Math.min(services.settings.usageFlushMs, FLUSH_BUDGET_MS - 2 * MIN_BUDGET_MS);
   await new Promise<void>((resolve) => services.after(wait, resolve));
   await flushUses(services, wait);
 }
@@ -67,7 +67,7 @@ async function flushLater(services: Usage): Promise<void> {
  */
 export async function flushUses(services: Usage, waited = 0): Promise<void> {
   services.counting.plannedAt = Number.NEGATIVE_INFINITY;
-  const budget = (WHOLE_MS - waited) / 2;
+  const budget = (FLUSH_BUDGET_MS - waited) / 2;
   // In parallel. In sequence, a silent queue would use up the time of all messages but the first.
   await Promise.all(inPieces(services.counting.counter.take()).map((counts) => sendOrAdd(services, counts, budget)));
 }
@@ -90,7 +90,7 @@ function inPieces(counts: readonly UseCount[]): UseCount[][] {
     const bytes = JSON.stringify(count).length + 1;
     if (bytes > room) {
       pieces.push([]);
-      room = MOST_BYTES;
+      room = MAX_MESSAGE_BYTES;
     }
     pieces.at(-1)?.push(count);
     room -= bytes;

@@ -3,13 +3,13 @@ import { networkOfClient } from '../addresses/client-network.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 /** Client addresses whose network is remembered, so that a busy client's address is not parsed at every call. */
-const MOST_NETWORKS = 1_000;
+const MAX_NETWORKS = 1_000;
 /**
  * Networks of one key that are counted apart until the counts are sent. Whoever holds a key that is refused can call
  * with it from thousands of addresses, and each would be a row in the queue and the database. A call from a further
  * network is counted by its code, without the network.
  */
-const MOST_NETWORKS_OF_KEY = { allowed: 100, refused: 20 } as const;
+const MAX_NETWORKS_OF_KEY = { allowed: 100, refused: 20 } as const;
 const ALLOWED = 'VALID';
 
 /** One call to count. `keyId` is null when the call had no key or an unknown one. */
@@ -61,7 +61,7 @@ export class UseCounter {
     const name = `${keyId} ${outcome}`;
     const followed = this.#followed.get(name) ?? new Set();
     if (!followed.has(network)) {
-      if (followed.size >= MOST_NETWORKS_OF_KEY[outcome]) return null;
+      if (followed.size >= MAX_NETWORKS_OF_KEY[outcome]) return null;
       this.#followed.set(name, followed.add(network));
     }
     return network;
@@ -71,7 +71,7 @@ export class UseCounter {
     const known = this.#networks.get(clientIp);
     if (known !== undefined) return known;
     const network = networkOfClient(clientIp);
-    if (this.#networks.size >= MOST_NETWORKS) this.#networks.clear();
+    if (this.#networks.size >= MAX_NETWORKS) this.#networks.clear();
     this.#networks.set(clientIp, network);
     return network;
   }

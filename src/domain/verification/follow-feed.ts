@@ -67,12 +67,12 @@ async function poll(services: Verification): Promise<boolean> {
     polls.answers += 1;
     polls.areFailing = false;
   });
-  const heardIt = await withinBudget(services, SILENCE_MS, hearing);
-  if (heardIt.ok) return true;
-  if (heardIt.reason !== TOOK_TOO_LONG) polls.gaveUpAt = readClock(services);
+  const outcome = await withinBudget(services, SILENCE_MS, hearing);
+  if (outcome.ok) return true;
+  if (outcome.reason !== TOOK_TOO_LONG) polls.gaveUpAt = readClock(services);
   // D1 has answered other polls meanwhile: only this answer was lost.
   else if (polls.answers > answers) return false;
   polls.areFailing = true;
-  logFailure('the change feed could not be read', heardIt.reason);
+  logFailure('the change feed could not be read', outcome.reason);
   return false;
 }

@@ -9,7 +9,7 @@ import type { VerificationRecord } from '../../storage/verification-record.ts';
 /**
  * Ids remembered. Past it the oldest id is forgotten, and `floor` rises to its change: older records cannot be used.
  */
-const MOST_IDS = 10_000;
+const MAX_IDS = 10_000;
 /**
  * A reading lower than an earlier one by more than this means that the clock was set back. A correct clock shows
  * smaller steps back: the platform holds a request's clock at that request's next timer that is due, while another
@@ -44,7 +44,7 @@ export class HeardChanges {
 
   protected readonly mostIds: number;
 
-  constructor(mostIds: number = MOST_IDS) {
+  constructor(mostIds: number = MAX_IDS) {
     this.mostIds = mostIds;
   }
 

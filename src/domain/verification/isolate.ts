@@ -12,13 +12,13 @@ import { REFRESH_AFTER_MS } from './refresh-cache.ts';
  * absences, changed ids (heard-changes.ts), payers (miss-budget.ts) and usage counts (use-counter.ts). `npm run bench`
  * measures all of them full: 21 + 0.3 + 2.5 + 1.9 + 2.9 MiB, 29 MiB in total.
  */
-const MOST_BYTES_OF_RECORDS = 32 * 1024 * 1024;
+const MAX_BYTES_OF_RECORDS = 32 * 1024 * 1024;
 /** Absences have a map of their own, so that a stranger who tries many keys cannot evict valid keys. */
-const MOST_ABSENCES = 1_000;
+const MAX_ABSENCES = 1_000;
 /**
  * Changes read in one poll, at most. When there are more, the floor rises, and older records are read from D1 again.
  */
-const MOST_CHANGES = 500;
+const MAX_CHANGES_PER_POLL = 500;
 
 /** State that lives as long as an isolate. The events that it handles share it. */
 export interface Isolate {
@@ -62,11 +62,11 @@ export function newIsolate(): Isolate {
       gaveUpAt: Number.NEGATIVE_INFINITY,
       areFailing: false,
       answers: 0,
-      mostChanges: MOST_CHANGES,
+      mostChanges: MAX_CHANGES_PER_POLL,
     },
     memory: {
-      records: new RecentlyUsed(MOST_BYTES_OF_RECORDS, weightOfRecord),
-      absences: new RecentlyUsed(MOST_ABSENCES),
+      records: new RecentlyUsed(MAX_BYTES_OF_RECORDS, weightOfRecord),
+      absences: new RecentlyUsed(MAX_ABSENCES),
       refreshAfterMs: REFRESH_AFTER_MS,
     },
     misses: new MissLedger(),

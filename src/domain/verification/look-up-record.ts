@@ -16,7 +16,7 @@ import { cachedSince, refreshIfDue } from './refresh-cache.ts';
 
 const KV_BUDGET_MS = 300;
 /** While a tier answers, the last feed answer may become too old. The look-up then runs once more. */
-const MOST_ROUNDS = 2;
+const MAX_ROUNDS = 2;
 
 export type LookUp =
   | { outcome: 'found'; record: KeyRecord }
@@ -76,7 +76,7 @@ function isKnownAbsent(services: Verification, hash: string): boolean {
 }
 
 async function lookUpInTiers(look: Look): Promise<LookUp> {
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     const mostAge = await keepUp(look.services);
     if (mostAge === null) return { outcome: 'unavailable' };
     const found = await lookUpOnce(look, mostAge);

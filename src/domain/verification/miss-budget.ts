@@ -9,34 +9,34 @@ import { RecentlyUsed } from './recently-used.ts';
  *
  * The platform's rate limits charge every question. They can be neither read nor refunded. So an isolate charges them
  * after a look-up has found no key. It charges before the look-up only a payer that is suspect (itself or its site), or
- * that has more than MOST_UNCHECKED look-ups under way. When such a look-up finds a key, the charge becomes a credit
+ * that has more than MAX_UNCHARGED look-ups under way. When such a look-up finds a key, the charge becomes a credit
  * for the payer's next one. The isolate's own counts are checked first, and need no I/O.
  *
  * What one payer can cost a minute: in a location its limit, and besides in each isolate at most the first
- * MOST_UNCHECKED look-ups, which are those that begin before an absence is known. From the first absence on, an isolate
+ * MAX_UNCHARGED look-ups, which are those that begin before an absence is known. From the first absence on, an isolate
  * by its own count admits no more than the limit.
  */
 
 const MINUTE_MS = 60_000;
 /** What the platform's limits allow a minute. The same numbers are in wrangler.toml. */
-const MOST_OF = { payer: 100, site: 300, location: 3_000 } as const;
+const LIMIT_PER_MINUTE = { payer: 100, site: 300, location: 3_000 } as const;
 /**
  * Concurrent look-ups of a payer without an absence above which the platform's limit is charged first. Fewer are not
  * charged first: many members behind one address may come at once, each with a cold key, and the platform's limit
  * refunds nothing.
  */
-const MOST_UNCHECKED = 100;
+const MAX_UNCHARGED = 100;
 /**
  * Concurrent look-ups that a payer without an absence may have in one isolate. A cold isolate gets all calls of a busy
  * client at once. Each of them looks the key up until the first is answered, and they must not be refused for that.
  */
-const MOST_AT_ONCE = 300;
+const MAX_UNDER_WAY = 300;
 /** For so long after an absence a payer is suspect: it may be guessing keys, and is held to the location's total. */
 const SUSPECT_MS = 10 * MINUTE_MS;
 /** A look-up whose request ended has no answer. For so long it counts as under way, then as an absence. */
 const LOST_AFTER_MS = 10_000;
 /** Payers remembered. Each takes at most about 400 bytes, and more for its look-ups under way. */
-const MOST_ACCOUNTS = 5_000;
+const MAX_ACCOUNTS = 5_000;
 
 /** Who pays for look-ups of keys that are in no cache. */
 export interface MissPayer {
@@ -56,7 +56,7 @@ export function payerOfAddress(clientIp: string | null, behind = ''): MissPayer 
   return { name: `${behind} ${network ?? 'no address'}`, site: site === null ? null : `${behind} ${site}` };
 }
 
-type Kind = keyof typeof MOST_OF;
+type Kind = keyof typeof LIMIT_PER_MINUTE;
 
 /** One isolate's own count of a budget. All moments in unix milliseconds. */
 class Account {
@@ -81,17 +81,17 @@ class Account {
   }
 
   isCrowded(): boolean {
-    return this.#underWay.length > MOST_UNCHECKED;
+    return this.#underWay.length > MAX_UNCHARGED;
   }
 
   /**
    * Whether one more look-up fits. Look-ups under way count as spent. A payer that has spent nothing and is not suspect
-   * has the bound MOST_AT_ONCE instead.
+   * has the bound MAX_UNDER_WAY instead.
    */
   hasRoom(now: number): boolean {
     this.#tidy(now);
-    if (this.#spent === 0 && !this.isSuspect(now)) return this.#underWay.length < MOST_AT_ONCE;
-    return this.#spent + this.#underWay.length < MOST_OF[this.kind];
+    if (this.#spent === 0 && !this.isSuspect(now)) return this.#underWay.length < MAX_UNDER_WAY;
+    return this.#spent + this.#underWay.length < LIMIT_PER_MINUTE[this.kind];
   }
 
   begin(now: number): void {
@@ -136,7 +136,7 @@ class Account {
 
 /** One isolate's accounts of who looked up keys that do not exist. */
 export class MissLedger {
-  readonly #accounts = new RecentlyUsed<Account>(MOST_ACCOUNTS);
+  readonly #accounts = new RecentlyUsed<Account>(MAX_ACCOUNTS);
   readonly location = new Account('location', 'all');
 
   account(kind: Kind, name: string): Account {
