@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { createConsole } from './console/app.tsx';
 import { createApi } from './http/app.ts';
 import type { HttpEnv } from './http/context.ts';
 import { fail } from './http/errors.ts';
@@ -18,6 +19,7 @@ export function createApp(compose: Compose) {
   app.use(accessLog());
 
   app.route('/v2', createApi(compose));
+  app.route('/console', createConsole());
 
   app.notFound((c) => fail(c, { refused: 'not_found' }));
   app.onError(answerSurprise);

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { buildAssets } from '../src/setup/build-assets.ts';
 
 /*
  * Three projects. `worker`: tests that run in workerd beside the Worker, on real local D1, KV and rate limits. `pure`:
  * tests of the domain's pure functions, which need no runtime. `node`: tests of what runs on Node, of several Workers
  * together, of the catalogue, and of the README.
  */
+
+// The pages name the files that this makes.
+buildAssets();
 
 const migrations = await readD1Migrations('migrations');
 const usageMigrations = await readD1Migrations('migrations/usage');
@@ -19,6 +23,9 @@ const fixedCatalogue = {
 
 /** It makes thousands of statements, each a message between two processes if asked from Node. */
 const DEMO_DATA = 'test/setup/demo-data.test.ts';
+
+/** What the console makes of plain values: words and pages. */
+const PURE_OF_CONSOLE = ['test/console/words.test.ts', 'test/console/pages.test.tsx'];
 
 export default defineConfig({
   test: {
@@ -50,7 +57,8 @@ export default defineConfig({
         resolve: { alias: [fixedCatalogue] },
         test: {
           name: 'worker',
-          include: ['test/{http,storage,rpc}/**/*.test.ts', DEMO_DATA],
+          include: ['test/{http,storage,rpc,console}/**/*.test.ts', DEMO_DATA],
+          exclude: PURE_OF_CONSOLE,
           setupFiles: ['./test/support/apply-migrations.ts'],
         },
       },
@@ -58,7 +66,7 @@ export default defineConfig({
         resolve: { alias: [fixedCatalogue] },
         test: {
           name: 'pure',
-          include: ['test/domain/**/*.test.ts'],
+          include: ['test/domain/**/*.test.ts', ...PURE_OF_CONSOLE],
           // They keep nothing that one file could leave to the next.
           isolate: false,
           pool: 'threads',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { unstable_readConfig, unstable_splitSqlQuery } from 'wrangler';
+import { buildAssets } from '../../src/setup/build-assets.ts';
 
 /*
  * `npm run bench`. Builds the Worker as it is deployed and runs it on workerd, without the dev proxy, which takes more
@@ -24,6 +25,7 @@ const LIMIT = { namespace_id: '1', simple: { limit: 1_000, period: 60 } } as con
 
 const outdir = mkdtempSync(join(tmpdir(), 'latchkey-bench-'));
 say('building …');
+buildAssets();
 build('test/bench/worker.ts', outdir);
 weighMiddleware();
 execFileSync(process.execPath, ['--expose-gc', 'test/bench/memory.ts'], { stdio: 'inherit' });

@@ -1,0 +1,73 @@
+import type { Key } from '../../domain/keys/key.ts';
+import type { DenialCode } from '../../wire/denial.ts';
+
+/*
+ * What pages are given about a key besides the key itself.
+ */
+
+/** The calls of one day (UTC), or of one hour. */
+export interface CallCount {
+  /** When the day or the hour began, in unix milliseconds. */
+  at: number;
+  allowed: number;
+  refused: number;
+}
+
+/** How a key is used, as the list shows it. */
+export interface KeyUse {
+  /** When it last allowed a call, in unix milliseconds; null: never. */
+  lastUsedAt: number | null;
+  /** From where that call came; null: not known. */
+  lastNetwork: string | null;
+  /** The last 14 days, the oldest first, days without a call included. */
+  days: readonly CallCount[];
+  /** Calls that were allowed in the last 24 hours. */
+  allowedIn24h: number;
+  /** Today's refused calls by code, the commonest first. */
+  refusedToday: readonly (readonly [code: DenialCode, count: number])[];
+}
+
+/** A rotated-out secret that still works. */
+export interface OldSecret {
+  hint: string;
+  /** Unix milliseconds. */
+  retiresAt: number;
+}
+
+/** What the viewer may do with a key: null when it may, else why not, in a few words. */
+export interface KeyActs {
+  change: string | null;
+  rotate: string | null;
+  see: string | null;
+  revoke: string | null;
+  /** Left out while there is no such act. */
+  pause?: string | null;
+}
+
+/** A key as the pages of the console show it. */
+export interface KeyView {
+  key: Key;
+  /** Null: usage cannot be read now, which does not mean that there was none. */
+  use: KeyUse | null;
+  oldSecret: OldSecret | null;
+  acts: KeyActs;
+  /** Whether the viewer's session is by this key. */
+  isOfSession: boolean;
+  /** When someone paused it, in unix milliseconds; null: nobody. */
+  pausedAt: number | null;
+}
+
+/** Who a key belongs to: the name of its user, or null for a main integration. */
+export function ownerName(key: Key): string | null {
+  return key.userType === 'bot' ? null : [key.userFirstName, key.userLastName].filter(Boolean).join(' ') || key.userId;
+}
+
+/** Whether nothing narrows a key: any address, no expiry, all permissions. */
+export function isOpen(key: Key): boolean {
+  return (
+    key.revokedAt === null &&
+    key.expirationDate === null &&
+    key.ipWhitelist.length === 0 &&
+    !key.hasRestrictedPermissions
+  );
+}

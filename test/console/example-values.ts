@@ -1,0 +1,312 @@
+import type { SignedInFrame, Viewer } from '../../src/console/parts/frame.ts';
+import type { CallCount, KeyActs, KeyUse, KeyView } from '../../src/console/parts/key-view.ts';
+import type { Role } from '../../src/domain/permissions/roles.ts';
+
+/*
+ * Values to show pages with: those of the design's prototype, in which it is 2026-11-25 14:02:50 UTC.
+ */
+
+export const NOW = Date.parse('2026-11-25T14:02:50Z');
+const DAY = 24 * 60 * 60 * 1000;
+
+export const ADMIN_ID = '5309c3a237bbc544d8e26737';
+const MANAGER_ID = '5309c3a237bbc544d8e26738';
+
+function viewer(name: string, role: Role, hint: string, id: string): Viewer {
+  return {
+    id,
+    name,
+    role,
+    organisation: 'Demo organisation',
+    signedInBy: { by: 'key', hint },
+    sessionEndsAt: Date.parse('2026-11-25T22:02:00Z'),
+    csrfToken: 'f0e1d2c3',
+    sections: role === 'ORG_ADMIN' ? ['keys', 'users', 'audit'] : ['keys', 'audit'],
+  };
+}
+
+function frameOf(of: Viewer): SignedInFrame {
+  return { now: NOW, boundSeconds: 30, viewer: of };
+}
+
+export const ADMIN = frameOf(viewer('Demo Org Admin', 'ORG_ADMIN', 'lk_…7Kd3', ADMIN_ID));
+export const MANAGER = frameOf(viewer('Demo Business Manager', 'BUSINESS_MANAGER', 'lk_…Vw1e', MANAGER_ID));
+export const NOBODY = { now: NOW, boundSeconds: 30, viewer: null };
+
+export const ALL_ACTS: KeyActs = { change: null, rotate: null, see: null, revoke: null, pause: null };
+
+/** Daily calls with quiet weekends, which add up to `total`; the last day is not over. */
+export function fortnight(total: number, refused: readonly number[] = []): CallCount[] {
+  const shares = [9, 9, 4, 3, 10, 10, 9, 11, 9, 4, 3, 10, 9, 6];
+  const sum = shares.reduce((a, b) => a + b, 0);
+  return shares.map((share, index) => ({
+    at: Math.floor(NOW / DAY) * DAY - (13 - index) * DAY,
+    allowed: Math.round((total * share) / sum),
+    refused: refused[index - (14 - refused.length)] ?? 0,
+  }));
+}
+
+export interface Sample {
+  id: number;
+  label: string;
+  hint: string;
+  created: string;
+  creator?: string;
+  /** The user of a personal key. */
+  owner?: { id: string; name: [string, string] };
+  expires?: string | null;
+  revoked?: string;
+  paused?: string;
+  description?: string;
+  ips?: string[];
+  permissions?: string[] | null;
+  use?: Partial<KeyUse> & { total?: number; refusedDays?: readonly number[]; lastUsed?: string };
+  oldSecret?: { hint: string; until: string };
+  acts?: KeyActs;
+  isOfSession?: boolean;
+}
+
+const at = (text: string) => Date.parse(`${text}Z`);
+
+/** A key as a page is given it. */
+export function sampleKey(sample: Sample): KeyView {
+  const { use = {}, owner, creator = 'Demo Org Admin', permissions = ['review_read'] } = sample;
+  const days = fortnight(use.total ?? 0, use.refusedDays);
+  return {
+    key: {
+      id: sample.id,
+      orgId: 2,
+      userId: owner?.id ?? 'b07000000000000000000002',
+      userType: owner === undefined ? 'bot' : 'user',
+      label: sample.label,
+      description: sample.description ?? null,
+      hint: sample.hint,
+      expirationDate: sample.expires ?? null,
+      ipWhitelist: sample.ips ?? (sample.permissions === null ? [] : ['198.51.100.0/24']),
+      hasRestrictedPermissions: permissions !== null,
+      permissions: permissions ?? [],
+      createdBy: creator === owner?.name.join(' ') ? owner.id : ADMIN_ID,
+      createdByName: creator,
+      createdAt: at(sample.created.length === 10 ? `${sample.created}T00:00:00` : sample.created),
+      revokedBy: sample.revoked === undefined ? null : ADMIN_ID,
+      revokedByName: sample.revoked === undefined ? null : 'Demo Org Admin',
+      revokedAt: sample.revoked === undefined ? null : at(sample.revoked),
+      revision: 1,
+      userRole: owner === undefined ? 'ORG_ADMIN' : 'BUSINESS_MANAGER',
+      userFirstName: owner?.name[0] ?? null,
+      userLastName: owner?.name[1] ?? null,
+    },
+    use: {
+      lastUsedAt: use.lastUsed === undefined ? null : at(use.lastUsed),
+      lastNetwork: use.lastNetwork ?? null,
+      days,
+      allowedIn24h: use.allowedIn24h ?? 0,
+      refusedToday: use.refusedToday ?? [],
+    },
+    oldSecret:
+      sample.oldSecret === undefined ? null : { hint: sample.oldSecret.hint, retiresAt: at(sample.oldSecret.until) },
+    acts: sample.acts ?? ALL_ACTS,
+    isOfSession: sample.isOfSession ?? false,
+    pausedAt: sample.paused === undefined ? null : at(sample.paused),
+  };
+}
+
+const REVOKED = 'It was revoked, and that is final';
+
+export const STORE_LOCATOR = sampleKey({
+  id: 7,
+  label: 'Store locator',
+  hint: 'lk_…QnTS',
+  description: 'Opening hours for the shop finder on www.example.com',
+  created: '2026-02-03T09:14:08',
+  expires: '2027-11-21',
+  ips: ['198.51.100.0/24', '203.0.113.0/24', '192.0.2.0/24', '2001:db8:40::/48'],
+  permissions: ['business_edit', 'business_edit_open_hours', 'review_read'],
+  use: {
+    total: 8_611,
+    refusedDays: [26, 2, 0, 14, 0],
+    lastUsed: '2026-11-25T13:59:50',
+    lastNetwork: '198.51.100.20',
+    allowedIn24h: 612,
+  },
+});
+
+export const LISTINGS_FEED = sampleKey({
+  id: 3,
+  label: 'Listings feed',
+  hint: 'lk_…c0Xe',
+  created: '2025-12-09T16:40:31',
+  expires: '2027-03-01',
+  ips: ['198.51.100.0/24', '203.0.113.0/24'],
+  permissions: ['business_edit', 'business_edit_name', 'business_edit_categories', 'business_edit_open_hours'],
+  oldSecret: { hint: 'lk_…81Gr', until: '2026-11-26T09:12:00' },
+  use: { total: 992_370, lastUsed: '2026-11-25T14:02:46', lastNetwork: '198.51.100.61', allowedIn24h: 74_412 },
+});
+
+export const MAIN_KEYS: readonly KeyView[] = [
+  sampleKey({
+    id: 12,
+    label: 'Review import',
+    hint: 'lk_…9fQ2',
+    created: '2026-05-18',
+    expires: '2027-05-18',
+    use: {
+      total: 4_642,
+      refusedDays: [30, 52, 41],
+      lastUsed: '2026-11-25T13:50:50',
+      lastNetwork: '2001:db8:40::1c',
+      refusedToday: [
+        ['IP_NOT_ALLOWED', 38],
+        ['PERMISSION_DENIED', 3],
+      ],
+    },
+  }),
+  sampleKey({
+    id: 11,
+    label: 'Data warehouse export',
+    hint: 'lk_…T2aH',
+    created: '2026-03-30',
+    creator: 'Demo Org Manager',
+    expires: '2027-03-30',
+    paused: '2026-11-23T14:02:50',
+    use: { total: 904, refusedDays: [6, 6], lastUsed: '2026-11-23T14:02:50', lastNetwork: '198.51.100.140' },
+  }),
+  STORE_LOCATOR,
+  LISTINGS_FEED,
+  sampleKey({
+    id: 9,
+    label: 'Holiday opening hours',
+    hint: 'lk_…Bm4u',
+    created: '2025-12-01',
+    creator: 'Demo Org Manager',
+    expires: '2026-12-01',
+    use: { total: 20_604, lastUsed: '2026-11-25T14:02:09', lastNetwork: '192.0.2.33', allowedIn24h: 1_911 },
+  }),
+  sampleKey({
+    id: 8,
+    label: '<script>alert(1)</script>',
+    hint: 'lk_…a11y',
+    created: '2025-11-20',
+    creator: 'Demo Org Manager',
+    expires: '2027-02-22',
+  }),
+  sampleKey({
+    id: 6,
+    label: 'مفتاح تكامل مواقع المتاجر وساعات العمل',
+    hint: 'lk_…k3Wd',
+    created: '2025-11-07',
+    expires: '2027-09-07',
+    use: { total: 2_360, lastUsed: '2026-11-25T12:02:50', lastNetwork: '2001:db8:7:2::90' },
+  }),
+  sampleKey({
+    id: 5,
+    label: 'Synchronisation of opening hours, holiday hours, photos and attributes of all 2,300 shops, every 15 min',
+    hint: 'lk_…Zz08',
+    created: '2025-10-28',
+    creator: 'Demo Org Manager',
+    expires: '2026-10-28',
+    use: {
+      refusedDays: Array.from({ length: 14 }, () => 96),
+      lastUsed: '2026-10-28T14:02:50',
+      lastNetwork: '192.0.2.7',
+      refusedToday: [['EXPIRED', 96]],
+    },
+  }),
+  sampleKey({
+    id: 4,
+    label: 'Kiosk pilot',
+    hint: 'lk_…p9Yt',
+    created: '2025-06-11',
+    creator: 'Demo Org Manager',
+    expires: '2027-06-11',
+    revoked: '2026-11-02T14:02:50',
+    acts: { change: REVOKED, rotate: REVOKED, see: REVOKED, revoke: REVOKED, pause: REVOKED },
+    use: { lastUsed: '2026-11-02T14:02:50', lastNetwork: '203.0.113.5' },
+  }),
+  sampleKey({
+    id: 2,
+    label: 'Legacy CRM bridge',
+    hint: 'lk_…x7Lp',
+    created: '2024-08-14',
+    permissions: null,
+    use: { lastUsed: '2026-08-20T14:02:50', lastNetwork: '203.0.113.90' },
+  }),
+];
+
+const admin: Sample['owner'] = { id: ADMIN_ID, name: ['Demo', 'Org Admin'] };
+const businessManager: Sample['owner'] = { id: MANAGER_ID, name: ['Demo', 'Business Manager'] };
+const groupManager: Sample['owner'] = { id: '5309c3a237bbc544d8e26739', name: ['Demo', 'Group Manager'] };
+const publisher: Sample['owner'] = { id: '5309c3a237bbc544d8e2673a', name: ['Demo', 'Publisher'] };
+
+function notYours(name: string): KeyActs {
+  const reason = `Only ${name} can`;
+  return { change: reason, rotate: reason, see: reason, revoke: null, pause: null };
+}
+
+const CONSOLE_KEY: Sample = {
+  id: 40,
+  label: 'Console sign-in',
+  hint: 'lk_…7Kd3',
+  created: '2026-08-20',
+  expires: '2027-08-20',
+  owner: admin,
+  isOfSession: true,
+  use: { total: 131, lastUsed: '2026-11-25T14:02:42', lastNetwork: '203.0.113.7' },
+};
+const TRY_OUT: Sample = {
+  id: 39,
+  label: 'Try-out of the review API',
+  hint: 'lk_…m5Gc',
+  created: '2026-07-15',
+  creator: 'Demo Group Manager',
+  owner: groupManager,
+  permissions: null,
+};
+const WEEKLY_REPORT: Sample = {
+  id: 38,
+  label: 'Weekly report script',
+  hint: 'lk_…q8Rs',
+  created: '2026-06-03',
+  expires: '2026-12-03',
+  owner: businessManager,
+  use: { total: 440, lastUsed: '2026-11-25T08:02:50', lastNetwork: '203.0.113.77', allowedIn24h: 44 },
+};
+const PHOTO_UPLOADER: Sample = {
+  id: 37,
+  label: 'Photo uploader',
+  hint: 'lk_…Vw1e',
+  created: '2026-04-02',
+  creator: 'Demo Business Manager',
+  expires: '2027-04-02',
+  owner: businessManager,
+  use: { total: 985, lastUsed: '2026-11-25T13:36:50', lastNetwork: '203.0.113.77', allowedIn24h: 88 },
+};
+const FIRST_ATTEMPT: Sample = {
+  id: 35,
+  label: 'First attempt',
+  hint: 'lk_…D1sk',
+  created: '2026-02-10',
+  creator: 'Demo Business Manager',
+  expires: '2026-08-29',
+  owner: businessManager,
+  use: { lastUsed: '2026-08-29T14:02:50', lastNetwork: '203.0.113.77' },
+};
+
+export const KEYS_OF_MANAGER: readonly KeyView[] = [WEEKLY_REPORT, PHOTO_UPLOADER, FIRST_ATTEMPT].map(sampleKey);
+
+export const PERSONAL_KEYS: readonly KeyView[] = [
+  sampleKey(CONSOLE_KEY),
+  sampleKey({ ...TRY_OUT, acts: notYours('Demo Group Manager') }),
+  sampleKey({ ...WEEKLY_REPORT, acts: notYours('Demo Business Manager') }),
+  sampleKey({ ...PHOTO_UPLOADER, acts: notYours('Demo Business Manager') }),
+  sampleKey({
+    id: 36,
+    label: 'Read-only dashboard',
+    hint: 'lk_…E4jn',
+    created: '2026-01-08',
+    expires: '2026-09-25',
+    owner: publisher,
+    acts: notYours('Demo Publisher'),
+    use: { lastUsed: '2026-09-25T14:02:50', lastNetwork: '2001:db8:9::4' },
+  }),
+];
