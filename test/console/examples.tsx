@@ -1,4 +1,7 @@
 import { links } from '../../src/console/links.ts';
+import { KeyChangePage } from '../../src/console/pages/key-change.tsx';
+import { KeyCreatePage, type KeyCreatePageProps } from '../../src/console/pages/key-create.tsx';
+import { KeyCreatedPage } from '../../src/console/pages/key-created.tsx';
 import { KeysPage, type KeysPageProps } from '../../src/console/pages/keys.tsx';
 import { NotFoundPage } from '../../src/console/pages/not-found.tsx';
 import { RefusedPage } from '../../src/console/pages/refused.tsx';
@@ -6,7 +9,18 @@ import { SessionEndedPage } from '../../src/console/pages/session-ended.tsx';
 import { SignInPage } from '../../src/console/pages/sign-in.tsx';
 import { SignInLinkPage } from '../../src/console/pages/sign-in-link.tsx';
 import { UnavailablePage } from '../../src/console/pages/unavailable.tsx';
-import { ADMIN, KEYS_OF_MANAGER, MAIN_KEYS, MANAGER, NOBODY, NOW, PERSONAL_KEYS } from './example-values.ts';
+import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
+import {
+  ADMIN,
+  ADMIN_ID,
+  KEYS_OF_MANAGER,
+  MAIN_KEYS,
+  MANAGER,
+  NOBODY,
+  NOW,
+  PERSONAL_KEYS,
+  STORE_LOCATOR,
+} from './example-values.ts';
 
 /*
  * Every page with the values of the design's prototype, by the name of the prototype's file. They are for looking at
@@ -41,7 +55,152 @@ const main: KeysPageProps = {
   origin: ORIGIN,
 };
 
+const PUBLISHER_ID = '5309c3a237bbc544d8e2673a';
+
+const create: KeyCreatePageProps = {
+  frame: ADMIN,
+  values: {
+    label: 'Store locator, staging',
+    description: '',
+    user_type: 'bot',
+    user_id: ADMIN_ID,
+    expiry: '365',
+    expiration_date: '',
+    ip_whitelist: '198.51.100.0/24\n2001:db8:40::/48\n192.0.2.77/26',
+    restricted: true,
+    permissions: ['business_edit', 'business_edit_open_hours', 'review_read'],
+  },
+  errors: {},
+  clientIp: '203.0.113.7',
+  unavailable: new Map(),
+  heldCount: 11,
+  unrestrictedRefused: null,
+  ownership: {
+    mayBeMain: true,
+    users: [
+      { id: ADMIN_ID, name: 'Demo Org Admin' },
+      { id: PUBLISHER_ID, name: 'Demo Publisher' },
+      { id: '5309c3a237bbc544d8e26738', name: 'Demo Business Manager' },
+    ],
+  },
+  startLike: [
+    { id: 7, label: 'Store locator' },
+    { id: 12, label: 'Review import' },
+    { id: 3, label: 'Listings feed' },
+  ],
+};
+
+const NOT_FOR_PUBLISHERS = [
+  'business_edit',
+  'business_edit_name',
+  'business_edit_categories',
+  'business_edit_open_hours',
+  'review_reply',
+  'api_key_manage',
+  'api_key_verify',
+  'user_read',
+  'user_manage',
+] as const satisfies readonly PermissionName[];
+
+const STAGING = {
+  ...STORE_LOCATOR.key,
+  id: 41,
+  label: 'Store locator, staging',
+  hint: 'lk_…w2Bz',
+  expirationDate: '2027-11-25',
+  ipWhitelist: ['198.51.100.0/24', '2001:db8:40::/48', '192.0.2.77/26'],
+};
+
 export const EXAMPLES = {
+  create: () => <KeyCreatePage {...create} />,
+  'create-errors': () => (
+    <KeyCreatePage
+      {...create}
+      values={{
+        ...create.values,
+        label: '',
+        user_type: 'user',
+        user_id: PUBLISHER_ID,
+        expiry: 'date',
+        expiration_date: '2026-11-25',
+        ip_whitelist: '203.0.113.0/24\n192.0.2.010\noffice.example.com\n198.51.100.7:443',
+        permissions: [],
+      }}
+      errors={{
+        label: 'Give the key a name of 1 to 100 characters.',
+        expiration_date:
+          'A key cannot end today or earlier. The first possible date is 2026-11-26. To end it today, revoke it.',
+        ip_whitelist: '3 of 4 lines cannot be read. They are marked below.',
+        permissions: 'Tick what the key may do, or choose all that its user may.',
+      }}
+      unavailable={new Map(NOT_FOR_PUBLISHERS.map((name) => [name, 'Not for publishers']))}
+      heldCount={2}
+      startLike={[]}
+    />
+  ),
+  created: () => (
+    <KeyCreatedPage
+      frame={ADMIN}
+      target={STAGING}
+      secret="lk_p3Zk9LwQ0aXr7VtY2nHc5MbJ8sFgD1eUoRi4Kq6TzB0xw2Bz"
+      how="created"
+      oldSecretUntil={null}
+      clientIp="203.0.113.7"
+      origin={ORIGIN}
+      receipt={null}
+    />
+  ),
+  rotated: () => (
+    <KeyCreatedPage
+      frame={ADMIN}
+      target={STORE_LOCATOR.key}
+      secret="lk_p3Zk9LwQ0aXr7VtY2nHc5MbJ8sFgD1eUoRi4Kq6TzB0xw2Bz"
+      how="rotated"
+      oldSecretUntil={Date.parse('2026-11-26T14:02:50Z')}
+      clientIp="203.0.113.7"
+      origin={ORIGIN}
+      receipt={{ what: 'The new secret is in force', effectiveBy: NOW + 30_000 }}
+    />
+  ),
+  edit: () => (
+    <KeyChangePage
+      frame={ADMIN}
+      target={STORE_LOCATOR.key}
+      values={{
+        ...create.values,
+        label: 'Store locator',
+        description: 'Opening hours for the shop finder on www.example.com',
+        expiry: 'date',
+        expiration_date: '2027-11-21',
+        ip_whitelist: '198.51.100.0/24\n2001:db8:40::/48',
+      }}
+      errors={{}}
+      clientIp="203.0.113.7"
+      unavailable={new Map()}
+      heldCount={11}
+      unrestrictedRefused={null}
+      callsByEntry={
+        new Map([
+          ['198.51.100.0/24', 14_907],
+          ['2001:db8:40::/48', 3_281],
+        ])
+      }
+      canRehearse
+      rehearsal={{
+        changes: [
+          { sign: 'del', text: '203.0.113.0/24', reason: 'no longer allowed' },
+          { sign: 'del', text: '192.0.2.0/24', reason: 'no longer allowed, not used in 30 days' },
+        ],
+        days: 30,
+        calls: 18_402,
+        refused: 214,
+        unknown: 0,
+        callers: [
+          { what: '203.0.113.7', count: 214, lastSeen: Date.parse('2026-11-25T12:02:50Z'), keep: 'keep-203.0.113.7' },
+        ],
+      }}
+    />
+  ),
   'keys-main': () => <KeysPage {...main} />,
   'keys-personal': () => (
     <KeysPage

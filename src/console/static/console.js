@@ -112,7 +112,7 @@ const relative = (ms) => {
   if (s < 10) return 'just now';
   const [size, unit] = steps.find(([n]) => s >= n),
     n = Math.floor(s / size),
-    text = `${n} ${unit}${unit === 'day' && n !== 1 ? 's' : ''}`;
+    text = `${n}\u00a0${unit}${unit === 'day' && n !== 1 ? 's' : ''}`;
   return ms <= now() ? `${text} ago` : `in ${text}`;
 };
 setInterval(() => {
@@ -262,13 +262,12 @@ if (form) {
       const above = (box) => boxes.find((x) => x.value === box.dataset.needs);
       if (b.checked) for (let p = above(b); p; p = above(p)) p.checked = true;
       else {
-        const drop = (name) =>
-          boxes
-            .filter((x) => x.dataset.needs === name)
-            .forEach((x) => {
-              x.checked = false;
-              drop(x.value);
-            });
+        const drop = (name) => {
+          for (const x of boxes.filter((box) => box.dataset.needs === name)) {
+            x.checked = false;
+            drop(x.value);
+          }
+        };
         drop(b.value);
       }
     });
@@ -290,9 +289,9 @@ if (form) {
       may = boxes.filter((b) => b.checked).length,
       rows = [
         [
-          f.get('user_type') === 'user' ? `A personal key for ` : 'A main integration key, ',
+          f.get('user_type') === 'user' ? 'A personal key for ' : 'A main integration key, ',
           f.get('user_type') === 'user'
-            ? f.get('user_id')
+            ? ($('#user_id', form)?.selectedOptions[0]?.text ?? 'yourself')
             : f.get('label')
               ? `“${f.get('label')}”`
               : 'without a label yet',
@@ -324,6 +323,11 @@ if (form) {
     );
     words.hidden = false;
   };
+  const date = $('#expiration_date', form);
+  date?.addEventListener('input', () => {
+    $('[data-date-says]', form).textContent =
+      `Stops working ${date.value ? `on ${date.value} at` : 'at'} 00:00\u00a0UTC${date.value ? '' : ' of that day'}.`;
+  });
   form.addEventListener('input', tell);
   form.addEventListener('change', tell);
   tell();
