@@ -13,12 +13,14 @@ export interface BodyPut {
 }
 
 const declaredAsJson = createMiddleware<CallEnv>(async (c, next) => {
-  const type = c.req.header('Content-Type') ?? '';
-  if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
-    return fail(c, { refused: 'unsupported_media_type' });
-  }
+  if (!isDeclaredAsJson(c)) return fail(c, { refused: 'unsupported_media_type' });
   await next();
 });
+
+function isDeclaredAsJson(c: CallContext): boolean {
+  const type = c.req.header('Content-Type') ?? '';
+  return /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type);
+}
 
 /**
  * Reads the whole body and puts its text into the context, `null` if it is not UTF-8. It runs before the caller is
@@ -47,19 +49,34 @@ export const jsonBody: Puts<BodyPut> = every(
   readBody,
 );
 
-/**
- * For calls that take no body: reads one that is sent anyway, within the same size and deadline. `emptyBody` checks its
- * content.
- */
-export const optionalBody = readBody;
+/** A body without content: nothing, white space or an empty object. */
+const NO_CONTENT = /^\s*(\{\s*\}\s*)?$/;
 
 /**
- * Accepts no body, or `{}` of any content type; else answers 400. It runs after what the path names was found, because
- * a 404 comes before a 400.
+ * For calls that take no body, or need none. Reads what is sent, within the same size and deadline. A body without content
+ * may have any content type, or none, and counts as `{}`, because some clients send one with every POST. Content that is
+ * not declared as JSON is answered with 415.
+ */
+export const optionalBody: Puts<BodyPut> = every(readBody, (async (c, next) => {
+  const text = c.get('bodyText');
+  if (text !== null && NO_CONTENT.test(text)) {
+    c.set('bodyText', '{}');
+    const headers = new Headers(c.req.raw.headers);
+    headers.set('Content-Type', 'application/json');
+    c.req.raw = new Request(c.req.raw, { body: '{}', headers });
+  } else if (!isDeclaredAsJson(c)) {
+    return fail(c, { refused: 'unsupported_media_type' });
+  }
+  await next();
+}) satisfies Puts<BodyPut>);
+
+/**
+ * Accepts a body without content; else answers 400. It runs behind `optionalBody`, after what the path names was found,
+ * because a 404 comes before a 400.
  */
 export const emptyBody: Needs<BodyPut> = async (c, next) => {
   const body = c.var.bodyText;
-  if (body === null || !/^\s*(\{\s*\}\s*)?$/.test(body)) {
+  if (body === null || !NO_CONTENT.test(body)) {
     return fail(c, { refused: 'invalid', fields: { body: 'This call takes no body.' } });
   }
   await next();

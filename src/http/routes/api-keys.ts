@@ -99,7 +99,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   .post(
     '/explain/:id',
     requires('api_key_read'),
-    jsonBody,
+    optionalBody,
     stillAllowed('api_key_read'),
     accessibleKey,
     ...validJson(explainKeyBody),
@@ -129,7 +129,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   .post(
     '/rotate/:id',
     requiresToWrite('api_key_manage'),
-    jsonBody,
+    optionalBody,
     confirmed('api_key_manage'),
     accessibleKey,
     ...validJson(rotateKeyBody),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseNetwork } from '../../domain/addresses/allowlist.ts';
+import { parseAddress, parseNetwork } from '../../domain/addresses/allowlist.ts';
 import {
   MAX_ALLOWLIST_ENTRIES,
   MAX_DESCRIPTION_LENGTH,
@@ -145,8 +145,11 @@ export const readableKeyRequest = z
   .unknown()
   .transform((body) => ({ ...readableKeyFields.parse(body), owner: owner.safeParse(body).data }));
 
+/** A key that someone was sent or found. White space around it is dropped, because it comes with pasting. */
+const givenKey = z.string().trim();
+
 /** Body of `POST /api_keys/find`. */
-export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
+export const findKeyBody = z.strictObject({ api_key: givenKey }).transform((body) => body.api_key);
 
 /** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working. */
 export const rotateKeyBody = z
@@ -163,12 +166,18 @@ const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMI
   .default([])
   .transform((names) => names.filter(isPermissionName));
 
-/** The client address of a call, as the backend that asks saw it. Text that is no address passes no allowlist. */
-const clientAddress = text(MAX_ADDRESS_LENGTH).nullable().default(null);
+/** The client address of a call, as the backend that asks saw it; null: not known, which passes no allowlist. */
+const clientAddress = text(MAX_ADDRESS_LENGTH)
+  .refine(
+    (address) => parseAddress(address) !== null,
+    'Must be an IPv4 or IPv6 address, without leading zeros, prefix, port or zone id, or null.',
+  )
+  .nullable()
+  .default(null);
 
 /** Body of `POST /api_keys/verify`. */
 export const verifyKeyBody = z
-  .strictObject({ api_key: z.string(), ip: clientAddress, permissions: neededPermissions })
+  .strictObject({ api_key: givenKey, ip: clientAddress, permissions: neededPermissions })
   .transform((body) => ({ apiKey: body.api_key, call: { clientIp: body.ip, needs: body.permissions } }));
 
 /** Body of `POST /api_keys/explain/{id}`. */
