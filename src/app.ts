@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { createApi } from './http/app.ts';
 import type { HttpEnv } from './http/context.ts';
 import { fail } from './http/errors.ts';
@@ -16,6 +17,8 @@ export function createApp(compose: Compose) {
   app.use(requestId);
   app.use(securityHeaders);
   app.use(accessLog());
+  // It reads the methods of a path from what is mounted. A stranger never gets that far under /v2: there a 401 comes first.
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => fail(c, { refused: 'wrong_method', methods }) }));
 
   app.route('/v2', createApi(compose));
 

@@ -11,6 +11,8 @@ import type { AnyContext } from './context.ts';
 
 /** Failures that no act of the domain returns: a faulty request, or an error that was thrown. */
 type RequestFailure =
+  /** The path is known, with the methods given. */
+  | { refused: 'wrong_method'; methods: readonly string[] }
   | { refused: 'body_too_large' }
   | { refused: 'body_timeout' }
   | { refused: 'unsupported_media_type' }
@@ -48,6 +50,13 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       };
     case 'not_found':
       return { status: 404, code: 'NOT_FOUND', errors: { json: 'Resource not found' } };
+    case 'wrong_method':
+      return {
+        status: 405,
+        code: 'METHOD_NOT_ALLOWED',
+        errors: { json: `This path takes ${failure.methods.join(', ')}.` },
+        headers: { Allow: failure.methods.join(', ') },
+      };
     case 'body_too_large':
       return { status: 413, code: 'BODY_TOO_LARGE', errors: { json: 'The body may have at most 64 KiB.' } };
     case 'body_timeout':

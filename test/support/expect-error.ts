@@ -39,6 +39,13 @@ export function expectNotFound(answer: Answer): void {
   expectError(answer, 404, 'NOT_FOUND');
 }
 
+/** A 405 that names the methods which the path takes. */
+export function expectMethodNotAllowed(answer: Answer, allowed: readonly string[]): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 405, 'METHOD_NOT_ALLOWED');
+  expect(answer.headers.get('Allow')?.split(', ').toSorted()).toEqual(allowed.toSorted());
+}
+
 export function expectTooLarge(answer: Answer): void {
   expect(answer.body.errors).toEqual({ json: SOME_TEXT });
   expectError(answer, 413, 'BODY_TOO_LARGE');

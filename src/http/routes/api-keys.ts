@@ -11,7 +11,7 @@ import { seeKey } from '../../domain/keys/see-key.ts';
 import { reportUsage } from '../../domain/usage/report-usage.ts';
 import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleKey, type KeyPut } from '../middleware/accessible.ts';
+import { accessibleKey, ID, type KeyPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitTakingAway } from '../middleware/limit-rate.ts';
@@ -81,7 +81,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   )
 
   .post(
-    '/revoke/:id',
+    `/revoke/${ID}`,
     requires('api_key_manage'),
     limitTakingAway,
     optionalBody,
@@ -97,7 +97,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   )
 
   .post(
-    '/explain/:id',
+    `/explain/${ID}`,
     requires('api_key_read'),
     optionalBody,
     stillAllowed('api_key_read'),
@@ -112,14 +112,14 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     },
   )
 
-  .get('/usage/:id', requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
+  .get(`/usage/${ID}`, requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
     const used = await reportUsage(services, key, c.req.valid('query').days);
     if (used.refused) return fail(c, used);
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
-  .get('/key/:id', confirmed('api_key_manage'), accessibleKey, async (c) => {
+  .get(`/key/${ID}`, confirmed('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
     if (seen.refused) return fail(c, seen);
@@ -127,7 +127,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   })
 
   .post(
-    '/rotate/:id',
+    `/rotate/${ID}`,
     requiresToWrite('api_key_manage'),
     optionalBody,
     confirmed('api_key_manage'),
@@ -141,13 +141,13 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     },
   )
 
-  .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
+  .get(`/${ID}`, requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
     const { services, key } = c.var;
     return c.json(await showKey(services, key, c.req.valid('query')));
   })
 
   .put(
-    '/:id',
+    `/${ID}`,
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),

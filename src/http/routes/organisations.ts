@@ -3,7 +3,7 @@ import { createOrganisation } from '../../domain/organisations/create-organisati
 import { findOrganisationById, listOrganisations } from '../../domain/organisations/find-organisation.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { readId } from '../middleware/accessible.ts';
+import { ID, readId } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
@@ -37,7 +37,7 @@ export const organisationRoutes = new Hono<CallEnv>()
     },
   )
 
-  .get('/:id', async (c) => {
+  .get(`/${ID}`, async (c) => {
     const { services, caller } = c.var;
     const id = readId(c.req.param('id'));
     const organisation = id === null ? null : await findOrganisationById(services, caller, id);

@@ -5,7 +5,7 @@ import { deleteUser } from '../../domain/users/delete-user.ts';
 import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleUser } from '../middleware/accessible.ts';
+import { accessibleUser, USER_ID } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
@@ -47,10 +47,10 @@ export const userRoutes = new Hono<CallEnv>()
     },
   )
 
-  .get('/:id', requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
+  .get(`/${USER_ID}`, requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
 
   .post(
-    '/:id',
+    `/${USER_ID}`,
     requires('user_manage'),
     jsonBody,
     limitByBody(disablesUser),
@@ -70,9 +70,16 @@ export const userRoutes = new Hono<CallEnv>()
     },
   )
 
-  .delete('/:id', requires('user_manage'), limitTakingAway, confirmed('user_manage'), accessibleUser, async (c) => {
-    const { services, caller, user } = c.var;
-    const deleted = await deleteUser(services, caller, user);
-    if (deleted.refused) return fail(c, deleted);
-    return c.json({ id: deleted.userId, status: 'success' });
-  });
+  .delete(
+    `/${USER_ID}`,
+    requires('user_manage'),
+    limitTakingAway,
+    confirmed('user_manage'),
+    accessibleUser,
+    async (c) => {
+      const { services, caller, user } = c.var;
+      const deleted = await deleteUser(services, caller, user);
+      if (deleted.refused) return fail(c, deleted);
+      return c.json({ id: deleted.userId, status: 'success' });
+    },
+  );
