@@ -37,9 +37,9 @@ export function fail(c: AnyContext, failure: Failure): Response {
 function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
   switch (failure.refused) {
     case 'denied':
-      return answerDenial({ code: failure.code, ...describeDenial(failure.code) });
+      return answerDenial({ ...failure, ...describeDenial(failure) });
     case 'rate_limited':
-      return answerDenial({ code: 'RATE_LIMITED', ...describeDenial('RATE_LIMITED') });
+      return answerDenial({ code: 'RATE_LIMITED', ...describeDenial({ code: 'RATE_LIMITED' }) });
     case 'invalid':
       return { status: 400, code: 'INVALID_REQUEST', errors: { json: failure.fields } };
     case 'out_of_reach':

@@ -82,8 +82,8 @@ describe.each(CALLS)('a %i for %s of %s', (status, by, route, options) => {
     expectHardened(answer.headers, 'max-age=31536000');
   });
 
-  test('asks for a key where one is missing, and only there', () => {
-    expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401);
+  test('has a challenge where a key or a permission is missing, and only there', () => {
+    expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401 || status === 403);
   });
 
   test('is JSON', () => {

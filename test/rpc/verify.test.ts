@@ -1,5 +1,6 @@
 import { exports } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { RpcVerdict } from '../../src/wire/rpc.ts';
@@ -45,8 +46,16 @@ describe('each denial has its code, status and message:', () => {
     ['REVOKED', 401, async () => verify({ apiKey: await revoked(), ip: IP })],
   ];
   test.each(cases)('%s, %d', async (code, status, ask) => {
-    expect(await ask()).toEqual({ allowed: false, code, status, message: expect.stringMatching(/\.$/) });
+    const missing = code === 'PERMISSION_DENIED' ? { missing: ['review_reply'] } : {};
+    expect(await ask()).toEqual({ allowed: false, code, status, message: expect.stringMatching(/\.$/), ...missing });
   });
+});
+
+test('a refusal for permissions says which of them are missing, and no others', async () => {
+  const permissions: PermissionName[] = ['review_read', 'review_reply', 'user_manage'];
+  const verdict = await verify({ apiKey: keys.PUBLISHER, ip: IP, permissions });
+  expect(verdict).toMatchObject({ code: 'PERMISSION_DENIED', missing: ['review_reply', 'user_manage'] });
+  expect(verdict).toMatchObject({ message: expect.stringMatching(/: review_reply, user_manage\.$/) });
 });
 
 test('without an address, a key that has a list is refused and one that has none is not', async () => {

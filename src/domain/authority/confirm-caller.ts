@@ -1,7 +1,7 @@
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Verification } from '../services.ts';
 import { payerOfAddress } from '../verification/miss-budget.ts';
-import { confirmHash, verifyHash } from '../verification/verify-key.ts';
+import { confirmHash, denialOf, verifyHash } from '../verification/verify-key.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { Outcome } from './refusal.ts';
 
@@ -19,7 +19,7 @@ export async function confirmCaller(
 ): Promise<Outcome<{ caller: Caller }>> {
   const { clientIp, confirm } = caller;
   const verdict = await confirmHash(services, confirm.secretHash, { clientIp, needs });
-  if (!verdict.allowed) return { refused: 'denied', code: verdict.code };
+  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
   // A secret in its overlap is refused. Otherwise whoever stole it could see the new secret, or create keys that
   // outlive the overlap.
   if (verdict.record.retiresAt !== null) return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
@@ -39,6 +39,6 @@ export async function reverifyCaller(
 ): Promise<Outcome<{ caller: Caller }>> {
   const { clientIp, confirm } = caller;
   const verdict = await verifyHash(services, confirm.secretHash, { clientIp, needs }, () => payerOfAddress(clientIp));
-  if (!verdict.allowed) return { refused: 'denied', code: verdict.code };
+  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
   return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
 }

@@ -1,4 +1,4 @@
-import type { DenialCode } from '../../wire/denial.ts';
+import type { Denial } from '../../wire/denial.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
 
@@ -29,7 +29,7 @@ export type Refusal =
    * The caller did not pass when it was judged again: for example its key was revoked, narrowed or expired since the
    * call began.
    */
-  | { refused: 'denied'; code: DenialCode }
+  | ({ refused: 'denied' } & Denial)
   /** Messages by field. */
   | { refused: 'invalid'; fields: Record<string, string> }
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */

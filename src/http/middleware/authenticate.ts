@@ -3,7 +3,7 @@ import { callerOf } from '../../domain/authority/caller.ts';
 import type { Services } from '../../domain/services.ts';
 import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
-import { verifyKey } from '../../domain/verification/verify-key.ts';
+import { denialOf, verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
 import type { CallEnv, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -35,7 +35,7 @@ export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
   if (!verdict.allowed) {
     recordVerdict(c.get('services'), verdict, clientIp);
-    return fail(c, { refused: 'denied', code: verdict.code });
+    return fail(c, { refused: 'denied', ...denialOf(verdict) });
   }
   c.set('caller', callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, clientIp));
   c.set('verifiedKey', verdict.key);
