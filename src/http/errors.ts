@@ -1,8 +1,10 @@
+import { parseAccept } from 'hono/utils/accept';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
 import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { AnyContext } from './context.ts';
+import { problemObject } from './objects/problem-object.ts';
 
 /*
  * The one place that maps failures to HTTP. Every failure, of the domain or of the request itself, becomes an answer in
@@ -24,14 +26,30 @@ export type Failure = Refusal | RequestFailure;
 
 /** Answers a failed request. Notes its code for the access log and the usage counts. */
 export function fail(c: AnyContext, failure: Failure): Response {
-  const { status, code, errors, headers } = describe(failure);
+  const answer = describe(failure);
+  const { status, code, errors, headers } = answer;
   c.set('code', code);
   // The use of a verified key is counted under the code that it was refused with. Out of reach counts as
   // `PERMISSION_DENIED`.
   if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
-  return c.json({ errors, code, request_id: c.var.requestId }, status, headers);
+  const body = { errors, code, request_id: c.var.requestId };
+  if (!prefersProblem(c.req.header('Accept') ?? '')) return c.json(body, status, headers);
+  const problem = { ...body, ...problemObject(answer, body.request_id) };
+  return c.json(problem, status, { ...headers, 'Content-Type': PROBLEM });
+}
+
+const PROBLEM = 'application/problem+json';
+
+/**
+ * Whether a client wants problem details (RFC 9457): it names them, and names nothing that it likes better. Who names them
+ * beside JSON means them for errors, so they win a draw. A wildcard is what every client sends, and changes nothing.
+ */
+function prefersProblem(accept: string): boolean {
+  const named = parseAccept(accept);
+  const weightOf = (type: string) => named.find((range) => range.type.toLowerCase() === type)?.q ?? 0;
+  return weightOf(PROBLEM) > 0 && weightOf(PROBLEM) >= weightOf('application/json');
 }
 
 function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
