@@ -49,7 +49,7 @@ export type Needs<Needed> = (c: Holding<CallVariables & Needed>, next: Next) => 
  * A context that has at least these variables. hono's own type accepts only a context that has exactly these. Of hono's
  * members, this type lists the ones that are used here.
  */
-interface Holding<Variables> extends Pick<Context, 'req' | 'json'> {
+interface Holding<Variables> extends Pick<Context, 'req' | 'json' | 'header'> {
   readonly var: Readonly<Variables>;
   set(name: 'code', value: string): void;
   set(name: 'keyDenial', value: DenialCode): void;

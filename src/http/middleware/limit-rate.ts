@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 import type { Caller } from '../../domain/authority/caller.ts';
+import { CALLS_A_MINUTE } from '../../domain/limits.ts';
 import type { CallContext, CallEnv, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
 import type { BodyPut } from './body.ts';
@@ -50,9 +51,13 @@ function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<Call
   return middleware;
 }
 
+const POLICY = `"user";q=${CALLS_A_MINUTE.user};w=60, "org";q=${CALLS_A_MINUTE.organisation};w=60`;
+
+/** Charges the general limit, and says on the answer what it is. */
 async function allowsCall(c: CallContext): Promise<boolean> {
   const { services, caller } = c.var;
   if (!services.settings.limitsCalls) return true;
+  c.header('RateLimit-Policy', POLICY);
   return (
     (await services.limits.user.allows(payerOfCalls(caller))) &&
     (await services.limits.organisation.allows(String(caller.user.orgId)))
