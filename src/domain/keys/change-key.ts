@@ -16,7 +16,7 @@ type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;
 export type KeyPatch = {
   [Name in Exclude<keyof KeyFields, keyof Restriction>]: KeyFields[Name] | undefined;
 } & {
-  /** The two come together. `permissions` counts only for a restricted key. */
+  /** Both are given together. `permissions` counts only for a restricted key. */
   restriction: Restriction | undefined;
 };
 

@@ -36,6 +36,7 @@ export function fieldsOf(key: Key): KeyFields {
   };
 }
 
+/** Every status of a key (see `statusOf`). */
 export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
 
 export type KeyStatus = (typeof KEY_STATUSES)[number];

@@ -7,7 +7,7 @@ import type { Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** The longest report: counts are kept no longer. */
+/** The longest report, in days: counts are kept no longer. */
 export const MAX_REPORT_DAYS = DAYS_KEPT;
 const READ_BUDGET_MS = 1_000;
 

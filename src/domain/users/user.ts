@@ -22,6 +22,7 @@ export function newUserId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Whether a text has the form of a user id. */
 export function isUserId(text: string): boolean {
   return /^[0-9a-f]{24}$/.test(text);
 }
