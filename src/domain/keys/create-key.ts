@@ -124,7 +124,7 @@ function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<strin
       : { user_id: 'A main integration key belongs to no person: leave user_id out.' };
   }
   return {
-    ...(orgId === undefined ? {} : { org_id: 'It goes with "user_type": "bot" only.' }),
+    ...(orgId === undefined ? {} : { org_id: 'Allowed only with "user_type": "bot".' }),
     ...(isOwn && caller.user.type === 'bot'
       ? { user_id: 'A main integration has no personal keys of its own: name the user that the key is for.' }
       : {}),
