@@ -185,10 +185,6 @@ describe('pages', () => {
     expect(first.users).toHaveLength(30);
   });
 
-  test('names that no one knows are ignored', async () => {
-    expect(await search(await newOrganisation(), { unknown: 1 })).toMatchObject({ count: 1 });
-  });
-
   test.each([
     ['page=one', 'page'],
     ['page=1.5', 'page'],

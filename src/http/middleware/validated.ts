@@ -45,29 +45,39 @@ export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, a
   return [parsable, valid] as const;
 }
 
-/** Validates the query. Names that are not in the schema are ignored. */
+/** Validates the query: its encoding, its names, and the values. */
 export function validQuery<Output>(schema: z.ZodType<Output>): Validated<'query', Output> {
   return zValidator('query', schema, (result, c: Context<CallEnv>) => {
-    const issues = [...findMalformed(c.req.url), ...(result.success ? [] : result.error.issues)];
+    const issues = [...findMisread(c.req.url), ...(result.success ? [] : result.error.issues)];
     return issues.length === 0 ? undefined : fail(c, { refused: 'invalid', fields: messagesByField(issues) });
   });
 }
 
 /**
- * Finds the parameters of a query whose percent-encoding is wrong or does not decode to UTF-8. hono leaves such text
- * undecoded, so a search would look for the literal `%ff` and find nothing.
+ * Finds the parameters of a query that hono would not read as they were meant:
+ * - The percent-encoding is wrong or does not decode to UTF-8. hono leaves such text undecoded, so a search would look for
+ *   the literal `%ff` and find nothing.
+ * - The name is given twice. Some readers take the first value, others the last.
+ * - The name is empty. hono drops such a parameter.
  */
-function findMalformed(url: string): z.core.$ZodIssue[] {
+function findMisread(url: string): z.core.$ZodIssue[] {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
-  if (!query.includes('%')) return [];
-  return query
-    .split('&')
-    .filter((pair) => decode(pair) === null)
-    .map((pair) => {
-      const [name = ''] = pair.split('=', 1);
-      const path = [decode(name) ?? name];
-      return { code: 'custom', path, input: undefined, message: 'Must be percent-encoded UTF-8.' };
-    });
+  const issues: z.core.$ZodIssue[] = [];
+  const seen = new Set<string>();
+  for (const pair of query.split('&').filter((text) => text !== '')) {
+    const [text = ''] = pair.split('=', 1);
+    const name = decode(text.replaceAll('+', ' ')) ?? text;
+    const message = findPairProblem(pair, name, seen);
+    if (message !== null) issues.push({ code: 'custom', path: [name], input: undefined, message });
+    seen.add(name);
+  }
+  return issues;
+}
+
+function findPairProblem(pair: string, name: string, seen: ReadonlySet<string>): string | null {
+  if (decode(pair) === null) return 'Must be percent-encoded UTF-8.';
+  if (seen.has(name)) return 'Is given more than once. Give it once: which one is meant cannot be told.';
+  return name === '' ? 'A value needs a name before it.' : null;
 }
 
 /** Decodes percent-encoded UTF-8; null when the text is not that. */
@@ -115,7 +125,7 @@ function messagesByField(
   };
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) add(fieldAt([...issue.path, key]), 'There is no such field.');
+      for (const key of issue.keys) add(fieldAt([...issue.path, key]), issue.message);
     } else {
       add(fieldAt(issue.path), issue.message);
     }

@@ -21,6 +21,7 @@ import {
   list,
   nonEmptyText,
   paging,
+  queryOf,
   rowId,
   searchText,
   text,
@@ -194,34 +195,32 @@ export const explainKeyBody = z
   .transform((body) => ({ call: { clientIp: body.ip, needs: body.permissions }, at: body.at ?? null }));
 
 /** Query of `GET /api_keys`. */
-export const keyListQuery = z
-  .object({
-    ...paging,
-    status: z.enum(KEY_STATUS_FILTERS).optional(),
-    type: z.enum(USER_TYPES).optional(),
-    search_text: searchText,
-    include_all_permissions: flag.optional(),
-    org_id: rowId.optional(),
-  })
-  .transform((query) => ({
-    page: query.page,
-    perPage: query.per_page,
-    status: query.status,
-    userType: query.type,
-    searchText: query.search_text,
-    orgId: query.org_id,
-    includeAllPermissions: query.include_all_permissions ?? false,
-  }));
+export const keyListQuery = queryOf({
+  ...paging,
+  status: z.enum(KEY_STATUS_FILTERS).optional(),
+  type: z.enum(USER_TYPES).optional(),
+  search_text: searchText,
+  include_all_permissions: flag.optional(),
+  org_id: rowId.optional(),
+}).transform((query) => ({
+  page: query.page,
+  perPage: query.per_page,
+  status: query.status,
+  userType: query.type,
+  searchText: query.search_text,
+  orgId: query.org_id,
+  includeAllPermissions: query.include_all_permissions ?? false,
+}));
 
 /** Query of `GET /api_keys/{id}`. */
-export const keyQuery = z
-  .object({ include_all_permissions: flag.optional() })
-  .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
+export const keyQuery = queryOf({ include_all_permissions: flag.optional() }).transform((query) => ({
+  includeAllPermissions: query.include_all_permissions ?? false,
+}));
 
 const DEFAULT_REPORT_DAYS = 30;
 
 /** Query of `GET /api_keys/usage/{id}`. */
-export const usageQuery = z.object({
+export const usageQuery = queryOf({
   days: wholeNumber
     .refine((days) => days >= 1 && days <= MAX_REPORT_DAYS, `Must be from 1 to ${MAX_REPORT_DAYS}.`)
     .default(DEFAULT_REPORT_DAYS),

@@ -3,7 +3,7 @@ import { MAX_ORGANISATION_NAME_LENGTH } from '../../domain/organisations/create-
 import { ROLES } from '../../domain/permissions/roles.ts';
 import { findEmailProblem, MAX_EMAIL_LENGTH, MAX_NAME_LENGTH } from '../../domain/users/user-rules.ts';
 import { READ_ONLY_USER_FIELDS } from '../objects/user-object.ts';
-import { dropFields, nonEmptyText, paging, rowId, searchText } from './fields.ts';
+import { dropFields, lacked, nonEmptyText, paging, queryOf, rowId, searchText } from './fields.ts';
 
 /*
  * Bodies and queries of the calls on users and organisations.
@@ -60,20 +60,32 @@ export function disablesUser(body: unknown): boolean {
 }
 
 /** Query of `GET /user/search`. */
-export const userListQuery = z
-  .object({ ...paging, query: searchText, email: searchText, org_id: rowId.optional() })
-  .transform((query) => ({
-    page: query.page,
-    perPage: query.per_page,
-    query: query.query,
-    email: query.email,
-    orgId: query.org_id,
-  }));
+export const userListQuery = queryOf({
+  ...paging,
+  query: searchText,
+  email: searchText,
+  org_id: rowId.optional(),
+  business_id: lacked,
+  disabled: lacked,
+  display_business_ids: lacked,
+  group_id: lacked,
+  last_name: lacked,
+  order_by: lacked,
+  role: lacked,
+}).transform((query) => ({
+  page: query.page,
+  perPage: query.per_page,
+  query: query.query,
+  email: query.email,
+  orgId: query.org_id,
+}));
 
 /** Body of `POST /org`. */
 export const newOrganisationBody = z.strictObject({ name: nonEmptyText(MAX_ORGANISATION_NAME_LENGTH) });
 
 /** Query of `GET /org/search`. */
-export const organisationListQuery = z
-  .object({ ...paging, query: searchText })
-  .transform((query) => ({ page: query.page, perPage: query.per_page, query: query.query }));
+export const organisationListQuery = queryOf({ ...paging, query: searchText, alias: lacked }).transform((query) => ({
+  page: query.page,
+  perPage: query.per_page,
+  query: query.query,
+}));
