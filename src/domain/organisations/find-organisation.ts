@@ -30,6 +30,8 @@ export interface OrganisationListRequest {
   perPage: number;
   /** In the name, whatever the case. */
   query?: string | undefined;
+  /** Only the one with this id, if it is there. */
+  orgId?: number | undefined;
 }
 
 /** One page of the organisations of the deployment, newest first. */
@@ -40,5 +42,5 @@ export async function listOrganisations(
 ): Promise<Outcome<{ organisations: Organisation[]; count: number }>> {
   if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
-  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request.query, page));
+  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request, page));
 }

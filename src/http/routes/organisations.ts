@@ -33,7 +33,7 @@ export const organisationRoutes = new Hono<CallEnv>()
       const { services, caller } = c.var;
       const created = await createOrganisation(services, caller, c.req.valid('json').name);
       if (created.refused) return fail(c, created);
-      return c.json({ id: created.orgId, status: 'success' });
+      return c.json({ org_id: created.orgId, id: created.orgId, status: 'success' });
     },
   )
 

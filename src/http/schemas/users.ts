@@ -84,8 +84,14 @@ export const userListQuery = queryOf({
 export const newOrganisationBody = z.strictObject({ name: nonEmptyText(MAX_ORGANISATION_NAME_LENGTH) });
 
 /** Query of `GET /org/search`. */
-export const organisationListQuery = queryOf({ ...paging, query: searchText, alias: lacked }).transform((query) => ({
+export const organisationListQuery = queryOf({
+  ...paging,
+  query: searchText,
+  org_id: rowId.optional(),
+  alias: lacked,
+}).transform((query) => ({
   page: query.page,
   perPage: query.per_page,
   query: query.query,
+  orgId: query.org_id,
 }));
