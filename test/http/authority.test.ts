@@ -60,6 +60,7 @@ const READS = [
   'GET /v2/user/:id',
   'GET /v2/user/me',
   'GET /v2/user/search',
+  'GET /v2/user/search/count',
 ];
 
 /** How a caller loses its rights, and what its call is answered with. */

@@ -100,6 +100,8 @@ const TABLE = `
 | GET /v2/user/me                |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | GET /v2/user/search            |                                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
 | GET /v2/user/search            | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+| GET /v2/user/search/count      |                                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| GET /v2/user/search/count      | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
 
 | POST /v2/user                  | a PROVIDER                               | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
 | POST /v2/user                  | an ORG_ADMIN                             | 200      | 200       | 403         | 403           | 403              | 403       | 200      |

@@ -14,6 +14,16 @@ export const PERSON_FIELDS = {
   role: 'role',
 } as const satisfies Record<keyof PersonFields, string>;
 
+/** The values of a user's `status`. Whether the user is disabled is apart from it. */
+export const USER_STATUSES = ['active', 'invited'] as const;
+export type UserStatus = (typeof USER_STATUSES)[number];
+
+/** Derives a user's status. The filter in storage/users.ts states the same rule in SQL. */
+export function statusOf(user: Pick<User, 'type' | 'signedInAt'>): UserStatus {
+  // A bot cannot sign in, so it is never invited.
+  return user.type === 'user' && user.signedInAt === null ? 'invited' : 'active';
+}
+
 /**
  * A new id for a user: 24 lower-case hex digits, all random, so that an id does not tell when or in which order users
  * were created.

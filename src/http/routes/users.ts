@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
 import { deleteUser } from '../../domain/users/delete-user.ts';
-import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
+import { countFoundUsers, findUserOf, listUsers } from '../../domain/users/find-user.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser, USER_ID } from '../middleware/accessible.ts';
@@ -31,6 +31,13 @@ export const userRoutes = new Hono<CallEnv>()
     const found = await listUsers(services, caller, query);
     if (found.refused) return fail(c, found);
     return c.json({ ...pageOf(query, found.count), users: found.users.map(userObject) });
+  })
+
+  .get('/search/count', requires('user_read'), limitSearches, validQuery(userListQuery), async (c) => {
+    const { services, caller } = c.var;
+    const counted = await countFoundUsers(services, caller, c.req.valid('query'));
+    if (counted.refused) return fail(c, counted);
+    return c.json({ count: counted.count });
   })
 
   .post(

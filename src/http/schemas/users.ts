@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { MAX_ORGANISATION_NAME_LENGTH } from '../../domain/organisations/create-organisation.ts';
 import { ROLES } from '../../domain/permissions/roles.ts';
+import { MAX_SEARCH_WORDS, wordsOf } from '../../domain/text-rules.ts';
+import { USER_STATUSES } from '../../domain/users/user.ts';
 import { findEmailProblem, MAX_EMAIL_LENGTH, MAX_NAME_LENGTH } from '../../domain/users/user-rules.ts';
 import { READ_ONLY_USER_FIELDS } from '../objects/user-object.ts';
 import { dropFields, lacked, nonEmptyText, paging, queryOf, rowId, searchText } from './fields.ts';
@@ -59,11 +61,16 @@ export function disablesUser(body: unknown): boolean {
   return DISABLING.safeParse(body).success;
 }
 
-/** Query of `GET /user/search`. */
+const searchWords = searchText
+  .transform((text) => (text === undefined ? [] : wordsOf(text)))
+  .refine((words) => words.length <= MAX_SEARCH_WORDS, `Must have at most ${MAX_SEARCH_WORDS} words.`);
+
+/** Query of `GET /user/search`, and of its count, which no page changes. */
 export const userListQuery = queryOf({
   ...paging,
-  query: searchText,
+  query: searchWords,
   email: searchText,
+  status: z.enum(USER_STATUSES).optional(),
   org_id: rowId.optional(),
   business_id: lacked,
   disabled: lacked,
@@ -75,8 +82,9 @@ export const userListQuery = queryOf({
 }).transform((query) => ({
   page: query.page,
   perPage: query.per_page,
-  query: query.query,
+  words: query.query,
   email: query.email,
+  status: query.status,
   orgId: query.org_id,
 }));
 
