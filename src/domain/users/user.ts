@@ -24,6 +24,20 @@ export function statusOf(user: Pick<User, 'type' | 'signedInAt'>): UserStatus {
   return user.type === 'user' && user.signedInAt === null ? 'invited' : 'active';
 }
 
+/** The `created_at` of a user, in unix seconds. */
+export function createdAtSeconds(user: Pick<User, 'createdAt'>): number {
+  return Math.floor(user.createdAt / 1000);
+}
+
+/** The read-only fields of a user, as a body gives them; a field left out says nothing. */
+export interface FixedUserFields {
+  id?: string | undefined;
+  orgId?: number | undefined;
+  status?: UserStatus | undefined;
+  /** Unix seconds. */
+  createdAt?: number | undefined;
+}
+
 /**
  * A new id for a user: 24 lower-case hex digits, all random, so that an id does not tell when or in which order users
  * were created.

@@ -38,7 +38,7 @@ export const accessibleKey: Puts<KeyPut> = async (c, next) => {
   await next();
 };
 
-interface UserPut {
+export interface UserPut {
   /** The person that the path names. The caller has access to it. */
   user: User;
 }

@@ -1,7 +1,7 @@
 import type { Organisation } from '../../domain/organisations/find-organisation.ts';
 import { formatTimestamp } from './timestamps.ts';
 
-/** The organisation object of the contract. `org_id` is the name of the published API; `id` is ours, and the same. */
+/** The organisation object of the contract. `org_id` is the published name of the id; `id` is the same value. */
 export function organisationObject(organisation: Organisation) {
   return {
     org_id: organisation.id,

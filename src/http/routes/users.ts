@@ -3,9 +3,10 @@ import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
 import { deleteUser } from '../../domain/users/delete-user.ts';
 import { countFoundUsers, findUserOf, listUsers } from '../../domain/users/find-user.ts';
-import type { CallEnv } from '../context.ts';
+import { findChangedFixedFields } from '../../domain/users/user-rules.ts';
+import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleUser, USER_ID } from '../middleware/accessible.ts';
+import { accessibleUser, USER_ID, type UserPut } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
@@ -13,7 +14,7 @@ import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts'
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../objects/page.ts';
 import { userObject } from '../objects/user-object.ts';
-import { disablesUser, newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
+import { disablesUser, newUserBody, readableFixedFields, userListQuery, userPatchBody } from '../schemas/users.ts';
 
 /** `/v2/user` */
 export const userRoutes = new Hono<CallEnv>()
@@ -63,7 +64,9 @@ export const userRoutes = new Hono<CallEnv>()
     limitByBody(disablesUser),
     confirmed('user_manage'),
     accessibleUser,
-    ...validJson(userPatchBody),
+    ...validJson(userPatchBody, ({ user }: CallVariables & UserPut, body) =>
+      findChangedFixedFields(readableFixedFields.parse(body), user),
+    ),
     async (c) => {
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));
