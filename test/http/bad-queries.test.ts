@@ -170,6 +170,20 @@ describe('a name that the call does not have is refused', () => {
   });
 });
 
+test('a key in the place of a name is refused, and no part of it is given back', async () => {
+  const { api_key } = await createKey(keys.ORG_ADMIN);
+  for (const [route, body] of [
+    [`GET /v2/api_keys?${api_key}`],
+    [`GET /v2/api_keys?status=active&${api_key}=1&${api_key}=2`],
+    [`GET /v2/api_keys?${'n'.repeat(20)}${api_key}=1`],
+    ['POST /v2/api_keys', { label: 'a key', [api_key]: 1 }],
+  ] as const) {
+    const answer = await call(keys.ORG_ADMIN, route, body === undefined ? {} : { body });
+    expectInvalid(answer, ['a name that holds an API key']);
+    expect(JSON.stringify(answer.body)).not.toContain(api_key.slice(0, 8));
+  }
+});
+
 describe('a name that is given twice is refused, and the message says so:', () => {
   test.each([
     ['api_keys', 'status=active&status=expired', 'status'],

@@ -1,6 +1,7 @@
 import { zValidator } from '@hono/zod-validator';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
+import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 import type { CallEnv, CallVariables, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
 import type { BodyPut } from './body.ts';
@@ -133,15 +134,17 @@ function messagesByField(
   for (const [field, message] of Object.entries(more)) add(field, message);
   if (unnamed.size > 0) messages.set('body', `${unnamed.size} more fields are wrong.`);
   // fromEntries, and not assignment, so that a field named `__proto__` is reported like any other.
-  return Object.fromEntries([...messages].map(([field, message]) => [shorten(field), message]));
+  return Object.fromEntries([...messages].map(([field, message]) => [nameInAnswer(field), message]));
 }
 
 function fieldAt(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'body' : path.map(String).join('.');
 }
 
-/** Shortens a field name for an answer: a client can make up names of any length. */
-function shorten(name: string): string {
+/** Makes a name fit for an answer: a client can make up one of any length, or put a key there by mistake. */
+function nameInAnswer(name: string): string {
+  // Cut off, it would still give most of the key away.
+  if (containsApiKey(name)) return 'a name that holds an API key';
   const letters = [...name.slice(0, 2 * MAX_FIELD_NAME_LENGTH + 2)];
   return letters.length > MAX_FIELD_NAME_LENGTH ? `${letters.slice(0, MAX_FIELD_NAME_LENGTH).join('')}…` : name;
 }
