@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, notExists, type SQL, sql } from 'drizzle-orm';
 import { addBotIfMissing, botOf } from './change-users.ts';
 import { type ChangeEvent, commitKeyChange, nameOfActor, nameOfUser, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
@@ -161,33 +161,40 @@ export function revokeKey(
   });
 }
 
+/** A secret to put in place of the one in use. */
+interface NextSecret {
+  secret: StoredSecret;
+  /** The user who makes it, and so knows it. */
+  mintedBy: string;
+  overlapEndsAt: number;
+  endsPrevious: boolean;
+}
+
 /**
  * Replaces the secret in use. The old one works until `overlapEndsAt` (unix milliseconds) and loses its sealed form.
- * The overlap of an earlier rotation ends, so that a key has at most two secrets that work.
+ * A key has at most two secrets that work.
  * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @param secret `endsPrevious`: whether an earlier overlap that still runs ends; if not, nothing is done while one runs
  * @returns the key as it now is; null when nothing was done
  */
 export function replaceSecret(
   stores: Stores,
   key: KeyRow,
-  { secret, mintedBy, overlapEndsAt }: { secret: StoredSecret; mintedBy: string; overlapEndsAt: number },
+  { secret, mintedBy, overlapEndsAt, endsPrevious }: NextSecret,
   event: ChangeEvent,
 ): Promise<KeyRow | null> {
   const { db } = stores;
   const { now } = event;
   const ofKey = eq(apiKeySecrets.keyId, key.id);
+  const inOverlap = and(ofKey, gt(apiKeySecrets.retiresAt, now));
+  const overlaps = db.select({ hash: apiKeySecrets.hash }).from(apiKeySecrets).where(inOverlap);
   return commitKeyChange(stores, {
-    before: [
-      db
-        .update(apiKeySecrets)
-        .set({ retiresAt: now })
-        .where(and(ofKey, isNotNull(apiKeySecrets.retiresAt), gt(apiKeySecrets.retiresAt, now))),
-    ],
+    before: endsPrevious ? [db.update(apiKeySecrets).set({ retiresAt: now }).where(inOverlap)] : [],
     rows: [
       db
         .update(apiKeys)
         .set({ hint: secret.hint, hintFolded: foldText(secret.hint), revision: key.revision + 1 })
-        .where(isUnchanged(key)),
+        .where(and(isUnchanged(key), notExists(overlaps))),
       db
         .update(apiKeySecrets)
         .set({ retiresAt: overlapEndsAt, sealed: null })

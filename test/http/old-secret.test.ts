@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 const WRITES: [string, () => [route: string, body?: unknown]][] = [
   ['see the new secret', () => [`GET /v2/api_keys/key/${keyId}`]],
-  ['rotate its key again', () => [`POST /v2/api_keys/rotate/${keyId}`, {}]],
+  ['rotate its key again', () => [`POST /v2/api_keys/rotate/${keyId}`, { end_previous: true }]],
   ['rotate another key', () => [`POST /v2/api_keys/rotate/${another}`, {}]],
   ['make a key', () => ['POST /v2/api_keys', { label: 'next' }]],
   ['change its key', () => [`PUT /v2/api_keys/${keyId}`, { label: 'next' }]],

@@ -389,7 +389,12 @@ class World {
     await replaceSecret(
       services,
       key,
-      { secret: { hash, sealed: '', hint: '' }, mintedBy: key.userId, overlapEndsAt: now + overlap },
+      {
+        secret: { hash, sealed: '', hint: '' },
+        mintedBy: key.userId,
+        overlapEndsAt: now + overlap,
+        endsPrevious: true,
+      },
       { audit: { action: 'api_key.rotated', changes: {} }, actor: { operator: 'simulation' }, now },
     );
     this.#addHash(hash);

@@ -1,4 +1,5 @@
 import { replaceSecret } from '../../storage/change-keys.ts';
+import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
@@ -10,33 +11,40 @@ import { actOnKey } from './act-on-key.ts';
 import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
 
+interface Rotation {
+  /** How long the old secret goes on working; 0: not at all. */
+  overlapSeconds: number;
+  /** Whether to end the overlap of an earlier rotation, if one still runs. */
+  endsPrevious: boolean;
+}
+
 /**
- * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry. The
- * overlap of an earlier rotation ends. Of concurrent rotations one wins. The others are refused as `invalid`, because
- * each would have given out a secret that was already replaced.
- * @param overlapSeconds how long the old secret goes on working; 0: not at all
+ * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry. While
+ * the overlap of an earlier rotation runs, a rotation is refused as `invalid` unless it says to end that, because a client
+ * that retries must not cut off the secret in production. Of concurrent rotations one wins. The others are refused as
+ * `invalid`, because each would have given out a secret that was already replaced.
  * @returns the key and its new secret
  */
 export function rotateKey(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  overlapSeconds: number,
+  rotation: Rotation,
 ): Promise<Outcome<{ key: Key; apiKey: string }>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   return actOnKey(services, caller, key, async (confirmed, present) =>
     present.revision === key.revision
-      ? tryRotate(services, confirmed, present, overlapSeconds, mayReveal)
+      ? tryRotate(services, confirmed, present, rotation, mayReveal)
       : { refused: 'invalid', fields: { id: LOST } },
   );
 }
 
-/** @returns null when the caller or the key was changed between the judgement and the write */
+/** @returns null when the caller or the key was changed, or an overlap began, between the judgement and the write */
 async function tryRotate(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  overlapSeconds: number,
+  { overlapSeconds, endsPrevious }: Rotation,
   mayReveal: () => Promise<boolean>,
 ): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
   if (key.revokedAt !== null) {
@@ -44,6 +52,8 @@ async function tryRotate(
   }
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
+  const previousEndsAt = await readOverlapEnd(services.db, key.id, services.now());
+  if (previousEndsAt !== null && !endsPrevious) return refuseToEndOverlap(previousEndsAt);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
   // Rotating and seeing share a limit, because both give out a secret.
@@ -55,17 +65,27 @@ async function tryRotate(
   const rotated = await replaceSecret(
     services,
     key,
-    { secret, mintedBy: caller.user.id, overlapEndsAt },
+    { secret, mintedBy: caller.user.id, overlapEndsAt, endsPrevious },
     {
       audit: {
         action: 'api_key.rotated',
-        changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
+        changes: {
+          key_hint: [key.hint, secret.hint],
+          overlap_seconds: overlapSeconds,
+          ...(previousEndsAt === null ? {} : { end_previous: true }),
+        },
       },
       actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
       now,
     },
   );
   return rotated === null ? null : { key: rotated, apiKey: secret.apiKey };
+}
+
+function refuseToEndOverlap(endsAt: number): Outcome<never> {
+  const until = new Date(endsAt).toISOString();
+  const message = `The secret before this one works until ${until}, and a rotation would end that. Wait, or send "end_previous": true.`;
+  return { refused: 'invalid', fields: { end_previous: message } };
 }
 
 const LOST =

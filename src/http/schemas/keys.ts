@@ -37,7 +37,7 @@ import {
 
 /** In code points; longer than any address. */
 const MAX_ADDRESS_LENGTH = 100;
-const OVERLAP_RANGE = `Must be from 0 to ${MAX_OVERLAP_SECONDS}, a week.`;
+const OVERLAP_RANGE = `Must be from 0 to ${MAX_OVERLAP_SECONDS}, 30 days.`;
 
 const networkEntry = z
   .string()
@@ -152,7 +152,7 @@ const givenKey = z.string().trim();
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: givenKey }).transform((body) => body.api_key);
 
-/** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working. */
+/** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working, and whether an overlap may end. */
 export const rotateKeyBody = z
   .strictObject({
     overlap_seconds: z
@@ -160,8 +160,9 @@ export const rotateKeyBody = z
       .min(0, OVERLAP_RANGE)
       .max(MAX_OVERLAP_SECONDS, OVERLAP_RANGE)
       .default(0),
+    end_previous: z.boolean().default(false),
   })
-  .transform((body) => body.overlap_seconds);
+  .transform((body) => ({ overlapSeconds: body.overlap_seconds, endsPrevious: body.end_previous }));
 
 const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMISSION), PERMISSION_NAMES.length)
   .default([])
