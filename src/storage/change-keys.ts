@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, notExists, type SQL, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, isNull, notExists, type SQL, sql } from 'drizzle-orm';
 import { addBotIfMissing, botOf } from './change-users.ts';
 import { type ChangeEvent, commitKeyChange, nameOfActor, nameOfUser, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
@@ -133,16 +133,21 @@ export function changeKeyFields(
 
 /**
  * Revokes a key, and deletes the sealed forms of its secrets, so that nobody can see them any more, operators included.
+ * @param key `secretInUse`: hash of the secret that has to be the one in use, where a key revokes itself
  * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
  * judged by has changed
  */
 export function revokeKey(
   stores: Stores,
-  keyId: number,
-  revokedBy: string,
+  { keyId, revokedBy, secretInUse }: { keyId: number; revokedBy: string; secretInUse: string | null },
   event: ChangeEvent,
 ): Promise<KeyRow | null> {
   const { db } = stores;
+  const inUse = (hash: string) =>
+    db
+      .select({ hash: apiKeySecrets.hash })
+      .from(apiKeySecrets)
+      .where(and(eq(apiKeySecrets.hash, hash), eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)));
   return commitKeyChange(stores, {
     rows: [
       db
@@ -153,9 +158,45 @@ export function revokeKey(
           revokedAt: event.now,
           revision: sql`${apiKeys.revision} + 1`,
         })
-        .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt))),
+        .where(
+          and(
+            eq(apiKeys.id, keyId),
+            isNull(apiKeys.revokedAt),
+            secretInUse === null ? undefined : exists(inUse(secretInUse)),
+          ),
+        ),
     ],
     after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
+    keyId,
+    ...event,
+  });
+}
+
+/**
+ * Ends the overlap of a secret that was rotated out.
+ * @param hash of that secret
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was revoked
+ */
+export function endOverlap(stores: Stores, keyId: number, hash: string, event: ChangeEvent): Promise<KeyRow | null> {
+  const { db } = stores;
+  const isLive = db
+    .select({ id: apiKeys.id })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+  return commitKeyChange(stores, {
+    rows: [
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: event.now })
+        .where(
+          and(
+            eq(apiKeySecrets.hash, hash),
+            eq(apiKeySecrets.keyId, keyId),
+            gt(apiKeySecrets.retiresAt, event.now),
+            exists(isLive),
+          ),
+        ),
+    ],
     keyId,
     ...event,
   });

@@ -12,7 +12,7 @@ import { watchDatabase } from '../support/watched-database.ts';
 /*
  * A key that loses its rights while its call is on the way, because the body is held back or just before the batch is
  * committed: it changes nothing and sees nothing. Every route is in one of the two tables below, or in the third, of those
- * that neither write nor take a body.
+ * that neither write nor take a body; but for the one by which a key gives itself up, which has tests of its own.
  */
 
 interface Subject {
@@ -39,6 +39,9 @@ const WRITES: Record<string, (subject: Subject) => Tried> = {
   'DELETE /v2/user/:id': ({ userId }) => ({ path: `/v2/user/${userId}` }),
   'POST /v2/org': () => ({ path: '/v2/org', body: { name: 'next' } }),
 };
+
+/** The route by which a key gives itself up: of its caller counts only that the secret is still live. */
+const GIVES_UP = 'POST /v2/api_keys/revoke_current';
 
 /** Routes with a body that only show something. */
 const SHOWS: Record<string, (subject: Subject) => Tried> = {
@@ -110,7 +113,7 @@ test('every route is in one of the tables', () => {
   // Without the form of ids: '/v2/user/:id'.
   const nameOf = ({ method, path }: { method: string; path: string }) =>
     `${method} ${path.replaceAll(/\{[^/]*\}/g, '')}`;
-  const listed = [...Object.keys(WRITES), ...Object.keys(SHOWS), ...READS];
+  const listed = [...Object.keys(WRITES), ...Object.keys(SHOWS), GIVES_UP, ...READS];
   expect([...new Set(mounted.map(nameOf))].toSorted()).toEqual(listed.toSorted());
 });
 
@@ -162,6 +165,22 @@ describe.each(LOSSES)('just before the transaction %s:', (_, lose, code) => {
     });
     expect(answer.body).toMatchObject({ code });
     expect(await countRows()).toEqual(rows);
+  });
+});
+
+describe.each(LOSSES)('a key that gives itself up while %s', (_, lose, code) => {
+  const isDone = code === 'PERMISSION_DENIED';
+
+  test(isDone ? 'and its body is held back does so' : 'and its body is held back is refused', async () => {
+    const { caller } = await makeSubject();
+    let rows = {};
+    const answer = await holdBody(caller.key, GIVES_UP, {}, async () => {
+      expect((await lose(caller)).status).toBe(200);
+      rows = await countRows();
+    });
+    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success' });
+    else expect(answer.body).toMatchObject({ code });
+    if (!isDone) expect(await countRows()).toEqual(rows);
   });
 });
 

@@ -7,7 +7,7 @@ import { writingNothing } from '../support/stored.ts';
 
 /*
  * A secret that was rotated out goes on working for the overlap, so that what carries it can move over. Whoever stole it
- * must not get further by it: it calls and reads, and changes nothing.
+ * must not get further by it: it calls and reads, and changes nothing but that it can end.
  */
 
 let keys: RoleKeys;
@@ -53,6 +53,12 @@ describe('a secret within its overlap', () => {
     const tried = attempt();
     expectOutOfReach(await writingNothing(() => make(old, tried)), /Use the new one/);
     expect((await make(fresh, tried)).status).toBeLessThan(300);
+  });
+
+  test('gives itself up, and the new one goes on', async () => {
+    expect((await call(old, 'POST /v2/api_keys/revoke_current')).status).toBe(200);
+    expect((await call(old, 'GET /v2/api_keys/current')).body.code).toBe('REVOKED');
+    expect(await readCurrent(fresh)).toMatchObject({ id: keyId });
   });
 
   test('calls and reads as before', async () => {

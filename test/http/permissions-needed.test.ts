@@ -93,6 +93,11 @@ test.each(['GET /v2/api_keys/current', 'GET /v2/user/me', 'GET /v2/permissions']
   },
 );
 
+test('giving up the key that calls needs no permission', async () => {
+  const { api_key } = await narrowKey([]);
+  expect((await call(api_key, 'POST /v2/api_keys/revoke_current')).status).toBe(200);
+});
+
 test('reading one’s own organisation needs no permission', async () => {
   const { api_key } = await narrowKey([]);
   expect((await call(api_key, `GET /v2/org/${orgId}`)).status).toBe(200);

@@ -60,6 +60,8 @@ const TABLE = `
 | POST /v2/api_keys/revoke/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/revoke/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/revoke_current | with own key                           | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+
 | GET /v2/api_keys/key/{id}      | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
 | GET /v2/api_keys/key/{id}      | another's personal key                   | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
 | GET /v2/api_keys/key/{id}      | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
@@ -159,7 +161,14 @@ interface Subject {
   id?: number | string;
   query?: string;
   apiKey?: string;
+  /** Another key of the caller to call with. */
+  by?: string;
   fields?: Record<string, unknown>;
+}
+
+interface OwnedKey {
+  id: number;
+  apiKey: string;
 }
 
 let keys: RoleKeys;
@@ -193,7 +202,11 @@ const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
   'as a main key': async () => ({ fields: { user_type: 'bot' } }),
   'as a main key of another organisation': async () => ({ fields: { user_type: 'bot', org_id: elsewhere } }),
 
-  'own key': ({ userId, orgId, key }) => (key === callers.get('main key')?.key ? mainKeyOf(orgId) : keyOf(userId)),
+  'own key': (caller) => ownKeyOf(caller),
+  'with own key': async (caller) => {
+    const own = await ownKeyOf(caller);
+    return { ...own, by: own.apiKey };
+  },
   "another's personal key": async ({ orgId }) => keyOf(await personOf(orgId, 'PUBLISHER')),
   'main key': ({ orgId }) => mainKeyOf(orgId),
   "another organisation's personal key": async () => keyOf(await personOf(elsewhere, 'PUBLISHER')),
@@ -247,7 +260,7 @@ test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call
   const before = await countTraces();
 
   const path = route.replace('{id}', String(subject.id)) + (subject.query ?? '');
-  const answer = await call(by.key, path, body === undefined ? {} : { body });
+  const answer = await call(subject.by ?? by.key, path, body === undefined ? {} : { body });
 
   const { code } = status < 400 ? { code: undefined } : answer.body;
   expect({ status: answer.status, code }).toEqual({ status, code: CODES[status] });
@@ -270,7 +283,11 @@ function personOf(orgId: number, role: Role): Promise<string> {
   return createUser(keys.PROVIDER, { role, org_id: orgId });
 }
 
-async function keyOf(userId: string): Promise<Subject> {
+function ownKeyOf({ userId, orgId, key }: Caller): Promise<OwnedKey> {
+  return key === callers.get('main key')?.key ? mainKeyOf(orgId) : keyOf(userId);
+}
+
+async function keyOf(userId: string): Promise<OwnedKey> {
   const { id, api_key } = await createKey(keys.PROVIDER, { user_id: userId });
   return { id, apiKey: api_key };
 }
@@ -279,7 +296,7 @@ function createMainKey(orgId: number) {
   return createKey(keys.PROVIDER, { user_type: 'bot', org_id: orgId });
 }
 
-async function mainKeyOf(orgId: number): Promise<Subject> {
+async function mainKeyOf(orgId: number): Promise<OwnedKey> {
   const { id, api_key } = await createMainKey(orgId);
   return { id, apiKey: api_key };
 }

@@ -1,4 +1,5 @@
 import type { Actor } from '../../storage/commit-change.ts';
+import type { Judgement } from '../../storage/commit-guard.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
 import type { KeyRecord } from '../verification/key-record.ts';
@@ -51,17 +52,25 @@ interface Concerned {
  * keys and users since, and the calling key not expired.
  */
 export function actorOf(caller: Caller, { apiKeyIds = [], userIds = [] }: Concerned = {}): Actor {
-  const { record } = caller.confirm;
+  const { keyId, userId, expiresAt } = caller.confirm.record;
+  return judgedBy(caller, { apiKeyIds: [keyId, ...apiKeyIds], userIds: [userId, ...userIds], expiresAt });
+}
+
+/**
+ * Who is written down for giving up the key that it calls with. Nothing of key and user has to be unchanged: the
+ * statement itself asks whether the calling secret is still live. Whoever else holds a leaked key could otherwise change it
+ * again and again, and so keep it from being given up.
+ */
+export function holderOf(caller: Caller): Actor {
+  return judgedBy(caller, { apiKeyIds: [], userIds: [], expiresAt: null });
+}
+
+function judgedBy(caller: Caller, by: Pick<Judgement, 'apiKeyIds' | 'userIds' | 'expiresAt'>): Actor {
+  const { epoch, seq } = caller.confirm.record;
   return {
     userId: caller.user.id,
     apiKeyId: caller.apiKeyId,
     clientIp: caller.clientIp,
-    judgement: {
-      epoch: record.epoch,
-      seq: record.seq,
-      apiKeyIds: [record.keyId, ...apiKeyIds],
-      userIds: [record.userId, ...userIds],
-      expiresAt: record.expiresAt,
-    },
+    judgement: { epoch, seq, ...by },
   };
 }

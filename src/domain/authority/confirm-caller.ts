@@ -17,13 +17,25 @@ export async function confirmCaller(
   caller: Caller,
   needs: readonly PermissionName[] = caller.confirm.needs,
 ): Promise<Outcome<{ caller: Caller }>> {
-  const { clientIp, confirm } = caller;
-  const verdict = await confirmHash(services, confirm.secretHash, { clientIp, needs });
-  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
+  const confirmed = await confirmHolder(services, caller, needs);
+  if (confirmed.refused) return confirmed;
   // A secret in its overlap is refused. Otherwise whoever stole it could see the new secret, or create keys that
   // outlive the overlap.
-  if (verdict.record.retiresAt !== null) return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
-  return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
+  if (confirmed.caller.confirm.record.retiresAt !== null) {
+    return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
+  }
+  return confirmed;
+}
+
+/** The same for the one act that a secret in its overlap may do too: to give itself up. */
+export async function confirmHolder(
+  services: Verification,
+  { clientIp, confirm: { secretHash } }: Caller,
+  needs: readonly PermissionName[] = [],
+): Promise<Outcome<{ caller: Caller }>> {
+  const verdict = await confirmHash(services, secretHash, { clientIp, needs });
+  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
+  return { caller: callerOf({ secretHash, needs, record: verdict.record }, clientIp) };
 }
 
 /**

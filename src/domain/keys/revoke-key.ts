@@ -1,5 +1,5 @@
 import * as storage from '../../storage/change-keys.ts';
-import { actorOf, type Caller } from '../authority/caller.ts';
+import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import type { Acting } from '../services.ts';
@@ -22,13 +22,18 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
   }
   if (key.revokedAt !== null) return { keyId: key.id };
-  const revoked = await storage.revokeKey(services, key.id, caller.user.id, {
-    audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-    // The key itself is left out of the judgement. All that matters about it is that nobody has revoked it yet, and the
-    // UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement and
-    // its write, and so prevent its revocation.
-    actor: actorOf(caller, { userIds: [key.userId] }),
-    now: services.now(),
-  });
+  const isOwn = key.id === caller.apiKeyId;
+  const revoked = await storage.revokeKey(
+    services,
+    { keyId: key.id, revokedBy: caller.user.id, secretInUse: isOwn ? caller.confirm.secretHash : null },
+    {
+      audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
+      // The key itself is left out of the judgement. All that matters about it is that nobody has revoked it yet, and the
+      // UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement and
+      // its write, and so prevent its revocation.
+      actor: isOwn ? holderOf(caller) : actorOf(caller, { userIds: [key.userId] }),
+      now: services.now(),
+    },
+  );
   return revoked === null ? null : { keyId: key.id };
 }

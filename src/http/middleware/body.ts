@@ -52,6 +52,11 @@ export const jsonBody: Puts<BodyPut> = every(
 /** A body without content: nothing, white space or an empty object. */
 const NO_CONTENT = /^\s*(\{\s*\}\s*)?$/;
 
+/** Whether a body has no content. */
+export function isEmpty(body: string | null): boolean {
+  return body !== null && NO_CONTENT.test(body);
+}
+
 /**
  * For calls that take no body, or need none. Reads what is sent, within the same size and deadline. A body without content
  * may have any content type, or none, and counts as `{}`, because some clients send one with every POST. Content that is
@@ -59,7 +64,7 @@ const NO_CONTENT = /^\s*(\{\s*\}\s*)?$/;
  */
 export const optionalBody: Puts<BodyPut> = every(readBody, (async (c, next) => {
   const text = c.get('bodyText');
-  if (text !== null && NO_CONTENT.test(text)) {
+  if (isEmpty(text)) {
     c.set('bodyText', '{}');
     const headers = new Headers(c.req.raw.headers);
     headers.set('Content-Type', 'application/json');
@@ -75,8 +80,7 @@ export const optionalBody: Puts<BodyPut> = every(readBody, (async (c, next) => {
  * because a 404 comes before a 400.
  */
 export const emptyBody: Needs<BodyPut> = async (c, next) => {
-  const body = c.var.bodyText;
-  if (body === null || !NO_CONTENT.test(body)) {
+  if (!isEmpty(c.var.bodyText)) {
     return fail(c, { refused: 'invalid', fields: { body: 'This call takes no body.' } });
   }
   await next();

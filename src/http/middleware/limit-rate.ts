@@ -5,7 +5,7 @@ import type { Caller } from '../../domain/authority/caller.ts';
 import { CALLS_A_MINUTE } from '../../domain/limits.ts';
 import type { CallContext, CallEnv, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
-import type { BodyPut } from './body.ts';
+import { type BodyPut, isEmpty } from './body.ts';
 
 /*
  * Rate limits of calls. Each user has a limit, so that one user's key, such as a leaked one, cannot use up the
@@ -37,12 +37,23 @@ export const limitTakingAway = limitOfRoute(
  */
 export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPut> {
   return limitOfRoute(async (c, next) => {
-    const allows = takesAway(parse(c.var.bodyText)) ? allowsTakingAway : allowsCall;
-    if (!(await allows(c))) return refuse(c);
+    const isAllowed = takesAway(parse(c.var.bodyText)) ? allowsTakingAway(c) : allowsCall(c);
+    if (!(await isAllowed)) return refuse(c);
     await next();
     return undefined;
   });
 }
+
+/**
+ * For the route by which a key gives itself up. It has a count apart from what else the key takes away, and only a call that
+ * will do it is charged there: whoever else holds a leaked key could otherwise use that up, and keep it from being ended.
+ */
+export const limitGivingUp: Needs<BodyPut> = limitOfRoute(async (c, next) => {
+  const isAllowed = isEmpty(c.var.bodyText) ? allowsTakingAway(c, 'itself') : allowsCall(c);
+  if (!(await isAllowed)) return refuse(c);
+  await next();
+  return undefined;
+});
 
 function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<CallEnv>>(
   middleware: Middleware,
@@ -72,9 +83,10 @@ export function payerOfCalls({ user, apiKeyId }: Caller): string {
   return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
 }
 
-async function allowsTakingAway(c: CallContext): Promise<boolean> {
+async function allowsTakingAway(c: CallContext, from: 'others' | 'itself' = 'others'): Promise<boolean> {
   const { services, caller } = c.var;
-  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(`key ${caller.apiKeyId}`));
+  const payer = `key ${caller.apiKeyId}${from === 'itself' ? ' itself' : ''}`;
+  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(payer));
 }
 
 function refuse(c: CallContext): Response {

@@ -5,6 +5,7 @@ import { explainKey } from '../../domain/keys/explain-key.ts';
 import { findKeyBySecret } from '../../domain/keys/find-key.ts';
 import { findWrongKeyFields } from '../../domain/keys/key-rules.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
+import { revokeCurrent } from '../../domain/keys/revoke-current.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
@@ -14,7 +15,7 @@ import { fail } from '../errors.ts';
 import { accessibleKey, ID, type KeyPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
-import { limitTakingAway } from '../middleware/limit-rate.ts';
+import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
@@ -95,6 +96,13 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       return c.json({ id: revoked.keyId, status: 'success' });
     },
   )
+
+  .post('/revoke_current', optionalBody, limitGivingUp, emptyBody, async (c) => {
+    const { services, caller } = c.var;
+    const revoked = await revokeCurrent(services, caller);
+    if (revoked.refused) return fail(c, revoked);
+    return c.json({ id: revoked.keyId, status: 'success' });
+  })
 
   .post(
     `/explain/${ID}`,
