@@ -28,7 +28,7 @@ export interface Stores extends Omit<storage.Stores, 'heard'>, Clock, Pick<Isola
 
 /** What a key is verified with. */
 export interface Verification extends Clock, Pick<Isolate, 'heard' | 'polls' | 'memory' | 'misses'> {
-  settings: Pick<Settings, 'keyPrefix' | 'maxStalenessMs' | 'pollIntervalMs' | 'outageGraceMs'>;
+  settings: Pick<Settings, 'acceptedPrefixes' | 'maxStalenessMs' | 'pollIntervalMs' | 'outageGraceMs'>;
   /** Where D1 is read. */
   source: VerificationSource;
   cache: storage.Stores['cache'];

@@ -520,6 +520,7 @@ class World {
       ...isolate,
       settings: {
         keyPrefix: 'lk',
+        acceptedPrefixes: ['lk'],
         limitsCalls: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,

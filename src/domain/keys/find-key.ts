@@ -1,7 +1,7 @@
 import { readKey, readKeyByHash } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import { hasAccessToKey } from '../authority/key-access.ts';
-import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
+import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Stores, Verification } from '../services.ts';
 import type { Key } from './key.ts';
 
@@ -19,7 +19,7 @@ export async function findKeyBySecret(
   caller: Caller,
   apiKey: string,
 ): Promise<Key | null> {
-  if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) return null;
+  if (!isWellFormedUnderAny(apiKey, services.settings.acceptedPrefixes)) return null;
   return ifAccessible(caller, await readKeyByHash(services.db, hashApiKey(apiKey)));
 }
 

@@ -1,5 +1,5 @@
 import type { Denial } from '../../wire/denial.ts';
-import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
+import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Verification } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
@@ -24,7 +24,7 @@ export function verifyKey(
   payer: () => MissPayer,
 ): Verdict | Promise<Verdict> {
   if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
-  if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
+  if (!isWellFormedUnderAny(apiKey, services.settings.acceptedPrefixes)) {
     return { allowed: false, code: 'MALFORMED_KEY', key: null };
   }
   return verifyHash(services, hashApiKey(apiKey), call, payer);
