@@ -6,6 +6,7 @@ import { foldText } from './fold-text.ts';
 import type { KeyRow } from './keys.ts';
 import { apiKeySecrets, apiKeys, users } from './schema.ts';
 import { insertFrom } from './statements.ts';
+import type { UserRow } from './users.ts';
 
 /*
  * Every change of a key. Each function commits a change that an act has judged, in one transaction, or does nothing.
@@ -131,18 +132,32 @@ export function changeKeyFields(
   return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
 }
 
+interface Revocation {
+  keyId: number;
+  /** The id of a user. */
+  revokedBy: string;
+  /** The hash of a secret: nothing is done unless it is the one in use. For a key that revokes itself. */
+  secretInUse?: string | null;
+  /** Nothing is done if the key's user has this role by now. */
+  sparedRole?: UserRow['role'] | null;
+}
+
 /**
  * Revokes a key, and deletes the sealed forms of its secrets, so that nobody can see them any more, operators included.
- * @param key `secretInUse`: hash of the secret that has to be the one in use, where a key revokes itself
  * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
  * judged by has changed
  */
 export function revokeKey(
   stores: Stores,
-  { keyId, revokedBy, secretInUse }: { keyId: number; revokedBy: string; secretInUse: string | null },
+  { keyId, revokedBy, secretInUse = null, sparedRole = null }: Revocation,
   event: ChangeEvent,
 ): Promise<KeyRow | null> {
   const { db } = stores;
+  const ofSpared = (role: UserRow['role']) =>
+    db
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
   const inUse = (hash: string) =>
     db
       .select({ hash: apiKeySecrets.hash })
@@ -163,6 +178,7 @@ export function revokeKey(
             eq(apiKeys.id, keyId),
             isNull(apiKeys.revokedAt),
             secretInUse === null ? undefined : exists(inUse(secretInUse)),
+            sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
           ),
         ),
     ],

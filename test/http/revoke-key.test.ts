@@ -3,6 +3,7 @@ import { type CallOptions, call, createKey, readCurrent, readKey } from '../supp
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectOutOfReach, expectUnauthenticated } from '../support/expect-error.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
+import { changeUser, createPerson } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
 
@@ -104,6 +105,33 @@ test('a secret that is rotated out while it revokes its key by its id does not',
   });
   expectOutOfReach(await revoke(api_key, id, { env: { DB } }), /Use the new one/);
   expect((await readCurrent(String(fresh))).id).toBe(id);
+});
+
+test('a key that changes its user again and again cannot hold off its revocation', { timeout: 30_000 }, async () => {
+  const { id, key, keyId } = await createPerson(keys.PROVIDER, 'ORG_ADMIN');
+  let changes = 0;
+  const DB = watchDatabase(async () => {
+    changes += 1;
+    if (changes > 60) return;
+    const changed = await call(key, `POST /v2/user/${id}`, { body: { first_name: `Change ${changes}` } });
+    expect([200, 401]).toContain(changed.status);
+  });
+  expect((await revoke(keys.PROVIDER, keyId, { env: { DB } })).status).toBe(200);
+  expectUnauthenticated(await call(key, 'GET /v2/api_keys/current'), 'REVOKED');
+});
+
+test('a key whose user is made PROVIDER just before is revoked by PROVIDER only', async () => {
+  const { org_id } = await readCurrent(keys.PROVIDER);
+  const admin = await createPerson(keys.PROVIDER, 'ORG_ADMIN', org_id);
+  const user = await createPerson(keys.PROVIDER, 'ORG_MANAGER', org_id);
+  let isFirst = true;
+  const DB = watchDatabase(async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await changeUser(keys.PROVIDER, user.id, { role: 'PROVIDER' });
+  });
+  expectOutOfReach(await revoke(admin.key, user.keyId, { env: { DB } }), /PROVIDER only/);
+  expect((await readCurrent(user.key)).id).toBe(user.keyId);
 });
 
 test('an expired key can be revoked', async () => {

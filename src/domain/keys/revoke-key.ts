@@ -16,7 +16,7 @@ export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<O
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
-/** @returns null when the caller or the key's user was changed, or the key revoked, between the judgement and the write */
+/** @returns null when the caller was changed, the key revoked or its user made PROVIDER between the judgement and the write */
 async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
@@ -25,13 +25,18 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
   const isOwn = key.id === caller.apiKeyId;
   const revoked = await storage.revokeKey(
     services,
-    { keyId: key.id, revokedBy: caller.user.id, secretInUse: isOwn ? caller.confirm.secretHash : null },
+    {
+      keyId: key.id,
+      revokedBy: caller.user.id,
+      secretInUse: isOwn ? caller.confirm.secretHash : null,
+      sparedRole: caller.user.role === 'PROVIDER' ? null : 'PROVIDER',
+    },
     {
       audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-      // The key itself is left out of the judgement. All that matters about it is that nobody has revoked it yet, and the
-      // UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement and
-      // its write, and so prevent its revocation.
-      actor: isOwn ? holderOf(caller) : actorOf(caller, { userIds: [key.userId] }),
+      // The key and its user are left out of the judgement. All that matters about them is that nobody has revoked the key
+      // yet, and the user's role, and the UPDATE's own condition asks both. Otherwise whoever holds a leaked key could
+      // change key or user between each judgement and its write, and so prevent its revocation.
+      actor: isOwn ? holderOf(caller) : actorOf(caller),
       now: services.now(),
     },
   );
