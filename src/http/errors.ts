@@ -11,13 +11,16 @@ import { problemObject } from './objects/problem-object.ts';
  * the contract's shape here.
  */
 
+/** A media type that a body may have. */
+export type BodyType = 'application/json' | 'application/x-www-form-urlencoded';
+
 /** Failures that no act of the domain returns: a faulty request, or an error that was thrown. */
 type RequestFailure =
   /** The path is known, with the methods given. */
   | { refused: 'wrong_method'; methods: readonly string[] }
   | { refused: 'body_too_large' }
   | { refused: 'body_timeout' }
-  | { refused: 'unsupported_media_type' }
+  | { refused: 'unsupported_media_type'; takes: BodyType }
   /** A query or a commit threw. Whether a write took effect is not known. */
   | { refused: 'storage_failed' }
   | { refused: 'internal' };
@@ -87,7 +90,7 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       return {
         status: 415,
         code: 'UNSUPPORTED_MEDIA_TYPE',
-        errors: { json: 'Send a JSON body, with the header Content-Type: application/json.' },
+        errors: { json: `Send a body with the header Content-Type: ${failure.takes}.` },
       };
     case 'no_keyring':
     case 'unavailable':

@@ -70,6 +70,7 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
     userRole: row.userRole,
     userDisabled: row.userDisabled,
     label: row.label,
+    createdAt: row.createdAt,
     revoked: row.revokedAt !== null,
     retiresAt: row.retiresAt,
     expirationDate: row.expirationDate,

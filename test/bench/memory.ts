@@ -41,6 +41,7 @@ function readRecord(index: number, entries: number) {
     userRole: 'ORG_ADMIN',
     userDisabled: false,
     label: 'l'.repeat(entries === 0 ? 20 : 100),
+    createdAt: 1_795_582_729_210,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

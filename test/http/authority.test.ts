@@ -2,8 +2,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/verification/isolate.ts';
-import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
+import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { form } from '../support/form.ts';
 import { holdBody } from '../support/held-body.ts';
 import { createPerson, createUser, newUser, type Person } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
@@ -25,6 +26,7 @@ interface Subject {
 interface Tried {
   path: string;
   body?: unknown;
+  headers?: NonNullable<CallOptions['headers']>;
 }
 
 /** Routes that write or give out a secret. */
@@ -48,6 +50,7 @@ const SHOWS: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys/find': ({ apiKey }) => ({ path: '/v2/api_keys/find', body: { api_key: apiKey } }),
   'POST /v2/api_keys/explain/:id': ({ keyId }) => ({ path: `/v2/api_keys/explain/${keyId}`, body: {} }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ path: '/v2/api_keys/verify', body: { api_key: apiKey } }),
+  'POST /v2/introspect': ({ apiKey }) => ({ path: '/v2/introspect', ...form({ token: apiKey }) }),
 };
 
 /** Routes whose answer follows at once from the verdict about the key. */
@@ -122,12 +125,13 @@ describe.each(LOSSES)('while a body is held back %s:', (_, lose, code) => {
 
   test.each(withBody)('%s is refused, and nothing is written', async (route, make) => {
     const subject = await makeSubject();
-    const { path, body } = make(subject);
+    const { path, body, headers = {} } = make(subject);
     let rows = {};
-    const answer = await holdBody(subject.caller.key, `${methodOf(route)} ${path}`, body, async () => {
+    const meanwhile = async () => {
       expect((await lose(subject.caller)).status).toBe(200);
       rows = await countRows();
-    });
+    };
+    const answer = await holdBody(subject.caller.key, `${methodOf(route)} ${path}`, body, meanwhile, { headers });
     // Who is demoted may go on reading, but has no access to this key any more.
     expect([code, 'NOT_FOUND']).toContain(answer.body.code);
     expect(await countRows()).toEqual(rows);
@@ -138,12 +142,12 @@ test.each([...Object.entries(WRITES), ...Object.entries(SHOWS)])(
   '%s works for a slow caller that keeps its rights',
   async (route, make) => {
     const subject = await makeSubject();
-    const { path, body } = make(subject);
+    const { path, body, headers = {} } = make(subject);
     const target = `${methodOf(route)} ${path}`;
     const answer =
       body === undefined
         ? await call(subject.caller.key, target)
-        : await holdBody(subject.caller.key, target, body, async () => {});
+        : await holdBody(subject.caller.key, target, body, async () => {}, { headers });
     expect(answer.status).toBeLessThan(300);
   },
 );

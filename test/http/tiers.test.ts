@@ -152,6 +152,7 @@ describe('KV has something else of a key, which is not believed:', () => {
   const FOREIGN: [string, (record: Record<string, unknown>) => unknown][] = [
     ['one that lacks whether it is revoked', ({ revoked, ...others }) => others],
     ['one that lacks when its secret ends', ({ retiresAt, ...others }) => others],
+    ['one of an older version, which lacks when its key was created', ({ createdAt, ...others }) => others],
     ['one that lacks its list', ({ ipWhitelist, ...others }) => others],
     ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, pausedAt: 1 })],
     ['whether it is revoked, as a number', (record) => ({ ...record, revoked: 0 })],

@@ -17,6 +17,7 @@ import worker from '../../src/worker.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectInvalid, expectNotFound } from '../support/expect-error.ts';
+import { form } from '../support/form.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { createOrganisation, createPerson } from '../support/people.ts';
 import { alter } from '../support/stored.ts';
@@ -124,7 +125,7 @@ describe('calls are counted by their codes:', () => {
     expect(days).toEqual([{ date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), ...expected }]);
   });
 
-  test('over RPC and verify, as over HTTP', async () => {
+  test('over RPC, verify and introspection, as over HTTP', async () => {
     const { id, api_key } = await createKey(keys.ORG_ADMIN, { ip_whitelist: ['192.0.2.0/24'] });
     const expired = await createKey(keys.ORG_ADMIN);
     await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", expired.id);
@@ -137,11 +138,13 @@ describe('calls are counted by their codes:', () => {
       expect(await verifyByRpc({ apiKey, ip, permissions })).toBe(code);
       const body = { api_key: apiKey, ip, permissions };
       expect((await countedCall(keys.ORG_ADMIN, 'POST /v2/api_keys/verify', { body })).body.code).toBe(code);
+      const asked = form({ token: apiKey, ip, permissions: permissions.join(' ') });
+      expect((await countedCall(keys.ORG_ADMIN, 'POST /v2/introspect', asked)).body.active).toBe(code === 'VALID');
       await countedCall(apiKey, 'GET /v2/api_keys/current', { ip });
     }
     await deliverSent();
-    expect((await usageOf(id)).totals).toEqual({ VALID: 3, IP_NOT_ALLOWED: 3 });
-    expect((await usageOf(expired.id)).totals).toEqual({ EXPIRED: 3 });
+    expect((await usageOf(id)).totals).toEqual({ VALID: 4, IP_NOT_ALLOWED: 4 });
+    expect((await usageOf(expired.id)).totals).toEqual({ EXPIRED: 4 });
     expect((await readKey(keys.ORG_ADMIN, expired.id)).last_used_at).toBe(null);
   });
 

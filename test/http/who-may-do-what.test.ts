@@ -5,6 +5,7 @@ import type { Role } from '../../src/domain/permissions/roles.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { form } from '../support/form.ts';
 import { createOrganisation, createUser, newUser } from '../support/people.ts';
 import { readRoleTable } from '../support/role-table.ts';
 import { countRows, readRows } from '../support/stored.ts';
@@ -12,8 +13,8 @@ import { countRows, readRows } from '../support/stored.ts';
 /*
  * Who gets which answer: one row for each call and what it is made on, one column for each caller, whose key is
  * unrestricted. PROVIDER is in the deployment's own organisation, the others are in another one; "main key" is a main
- * integration key of that. "Another organisation" is one that the caller is not in. (What `verify` says of a key is in
- * its answer: the status is 200 for every verdict.)
+ * integration key of that. "Another organisation" is one that the caller is not in. (What `verify` and `introspect`
+ * say of a key is in their answers: the status is 200 for every verdict.)
  */
 const TABLE = `
 | call                           | on                                       | PROVIDER | ORG_ADMIN | ORG_MANAGER | GROUP_MANAGER | BUSINESS_MANAGER | PUBLISHER | main key |
@@ -96,6 +97,13 @@ const TABLE = `
 | POST /v2/api_keys/verify       | another organisation's personal key      | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 | POST /v2/api_keys/verify       | another organisation's main key          | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 | POST /v2/api_keys/verify       | key that does not exist                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+
+| POST /v2/introspect            | own key                                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another's personal key                   | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | main key                                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another organisation's personal key      | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another organisation's main key          | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | key that does not exist                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 
 | GET /v2/audit_events           |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 
@@ -249,6 +257,10 @@ const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
   'POST /v2/org': () => ({ name: 'An organisation' }),
 };
 
+const FORMS: Record<string, (subject: Subject) => ReturnType<typeof form>> = {
+  'POST /v2/introspect': ({ apiKey = '' }) => form({ token: apiKey }),
+};
+
 const CODES: Record<number, string> = { 400: 'INVALID_REQUEST', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND' };
 
 test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call: route, on, caller, status }) => {
@@ -260,7 +272,8 @@ test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call
   const before = await countTraces();
 
   const path = route.replace('{id}', String(subject.id)) + (subject.query ?? '');
-  const answer = await call(subject.by ?? by.key, path, body === undefined ? {} : { body });
+  const options = FORMS[route]?.(subject) ?? (body === undefined ? {} : { body });
+  const answer = await call(subject.by ?? by.key, path, options);
 
   const { code } = status < 400 ? { code: undefined } : answer.body;
   expect({ status: answer.status, code }).toEqual({ status, code: CODES[status] });

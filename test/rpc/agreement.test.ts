@@ -99,6 +99,7 @@ async function addSubject(maker: string, fields: Record<string, unknown>, expire
     ...{ epoch: '', seq: 0, keyId: 0, orgId: 0, userId: '', userType: 'user', userRole: 'PUBLISHER', label: '' },
     ...{ userDisabled: true, revoked: true, retiresAt: null, expirationDate: null, ipWhitelist: [], permissions: [] },
     hasRestrictedPermissions: true,
+    createdAt: 0,
   });
   subjects.push({ id: made.id, apiKey: made.api_key, record });
   return made.id;

@@ -575,6 +575,7 @@ function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch
     userRole: role,
     userDisabled: false,
     label: '',
+    createdAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

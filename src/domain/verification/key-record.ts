@@ -59,6 +59,15 @@ export function compileKeyRecord(stored: VerificationRecord, cachedAt = Number.P
   };
 }
 
+/**
+ * When the secret of a record stops working by itself: when its key expires or, if it was rotated out, when its overlap
+ * ends, whichever is first. Unix milliseconds; null: it does not.
+ */
+export function endOf({ expiresAt, retiresAt }: KeyRecord): number | null {
+  if (expiresAt === null || retiresAt === null) return expiresAt ?? retiresAt;
+  return Math.min(expiresAt, retiresAt);
+}
+
 /** The stored part of a record, marked as true at this sequence number of the change feed. */
 export function storedRecord(record: KeyRecord, seq: number): VerificationRecord {
   return {
@@ -71,6 +80,7 @@ export function storedRecord(record: KeyRecord, seq: number): VerificationRecord
     userRole: record.userRole,
     userDisabled: record.userDisabled,
     label: record.label,
+    createdAt: record.createdAt,
     revoked: record.revoked,
     retiresAt: record.retiresAt,
     expirationDate: record.expirationDate,

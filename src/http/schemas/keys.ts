@@ -182,6 +182,26 @@ export const verifyKeyBody = z
   .strictObject({ api_key: givenKey, ip: clientAddress, permissions: neededPermissions })
   .transform((body) => ({ apiKey: body.api_key, call: { clientIp: body.ip, needs: body.permissions } }));
 
+/** A parameter of a form. One that is repeated comes as an array, and an empty one counts as left out (RFC 6749, 3.1). */
+const parameter = z.string({
+  error: ({ input }) => (Array.isArray(input) ? 'Must be given once.' : undefined),
+});
+
+/** Form of `POST /introspect`. */
+export const introspectionForm = z
+  .object({
+    token: parameter.trim().min(1, 'This field is required.'),
+    ip: parameter
+      .optional()
+      .transform((ip): string | null | undefined => (ip === '' ? null : ip))
+      .pipe(clientAddress),
+    permissions: parameter
+      .default('')
+      .transform((names): unknown[] | undefined => names.split(' ').filter((name) => name !== ''))
+      .pipe(neededPermissions),
+  })
+  .transform((form) => ({ apiKey: form.token, call: { clientIp: form.ip, needs: form.permissions } }));
+
 /** Body of `POST /api_keys/explain/{id}`. */
 export const explainKeyBody = z
   .strictObject({
