@@ -1,6 +1,7 @@
 import { parseAccept } from 'hono/utils/accept';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
+import type { RetryRefusal } from '../domain/retries/retry.ts';
 import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { AnyContext } from './context.ts';
@@ -92,6 +93,8 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         code: 'UNSUPPORTED_MEDIA_TYPE',
         errors: { json: `Send a body with the header Content-Type: ${failure.takes}.` },
       };
+    case 'idempotency':
+      return describeRetryProblem(failure.problem);
     case 'no_keyring':
     case 'unavailable':
     case 'contended':
@@ -116,6 +119,27 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         status: 500,
         code: 'INTERNAL',
         errors: { server: 'Something went wrong here. If it goes on, report the request_id of this answer.' },
+      };
+  }
+}
+
+function describeRetryProblem(problem: RetryRefusal['problem']): ErrorAnswer<ContentfulStatusCode> {
+  switch (problem) {
+    case 'mismatch':
+      return {
+        status: 422,
+        code: 'IDEMPOTENCY_MISMATCH',
+        errors: {
+          json: 'This Idempotency-Key was used for another call or body. Use a new one for each thing to make.',
+        },
+      };
+    case 'gone':
+      return {
+        status: 409,
+        code: 'IDEMPOTENCY_GONE',
+        errors: {
+          json: 'The call that this one repeats was done, but its secret cannot be given out again: it was rotated or revoked since.',
+        },
       };
   }
 }

@@ -46,6 +46,18 @@ export function expectMethodNotAllowed(answer: Answer, allowed: readonly string[
   expect(answer.headers.get('Allow')?.split(', ').toSorted()).toEqual(allowed.toSorted());
 }
 
+/** A 409: what the call asks for cannot be had as things are. */
+export function expectConflict(answer: Answer, code: 'IDEMPOTENCY_GONE'): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 409, code);
+}
+
+/** A 422: the `Idempotency-Key` was used for something else. */
+export function expectMismatch(answer: Answer): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 422, 'IDEMPOTENCY_MISMATCH');
+}
+
 export function expectTooLarge(answer: Answer): void {
   expect(answer.body.errors).toEqual({ json: SOME_TEXT });
   expectError(answer, 413, 'BODY_TOO_LARGE');

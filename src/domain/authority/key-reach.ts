@@ -1,7 +1,7 @@
 import type { Key } from '../keys/key.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Caller } from './caller.ts';
-import { findShortfall } from './reach.ts';
+import { findShortfall, type ReachedKey } from './reach.ts';
 import type { Shortfall } from './refusal.ts';
 
 type Judged = Pick<
@@ -9,17 +9,25 @@ type Judged = Pick<
   'userId' | 'userType' | 'userRole' | 'ipWhitelist' | 'expirationDate' | 'hasRestrictedPermissions' | 'permissions'
 >;
 
+/** Whose key one that exists is, from where the caller stands. */
+export function belongingOf(caller: Caller, key: Pick<Key, 'userId' | 'userType'>): ReachedKey['belongsTo'] {
+  if (key.userId === caller.user.id) return 'caller';
+  return key.userType === 'bot' ? 'main' : 'another';
+}
+
 /**
  * The first rule that puts an existing key out of the caller's reach; null when the key is within it.
  * @param permissions the permissions to judge the key by; left out, its effective permissions today
+ * @param belongsTo whose key it counts as; left out, whose it is today
  */
 export function findKeyShortfall(
   caller: Caller,
   key: Judged,
   permissions: readonly PermissionName[] = effectivePermissions(key, key.userRole),
+  belongsTo: ReachedKey['belongsTo'] = belongingOf(caller, key),
 ): Shortfall | null {
   return findShortfall(caller.reach, {
-    belongsTo: key.userId === caller.user.id ? 'caller' : key.userType === 'bot' ? 'main' : 'another',
+    belongsTo,
     userRole: key.userRole,
     isUnrestricted: !key.hasRestrictedPermissions,
     permissions,

@@ -1,6 +1,7 @@
 import type { Denial } from '../../wire/denial.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
+import type { RetryRefusal } from '../retries/retry.ts';
 
 /*
  * Why an act of the domain was refused, as tagged values: the cases that a caller can do something about. Surprises are
@@ -35,6 +36,7 @@ export type Refusal =
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */
   | { refused: 'not_found' }
   | { refused: 'out_of_reach'; shortfall: Shortfall }
+  | RetryRefusal
   /** Too often within a minute. */
   | { refused: 'rate_limited' }
   /** Secrets cannot be sealed or opened: the operator has to mend MASTER_KEYS. */

@@ -1,15 +1,18 @@
 import { replaceSecret } from '../../storage/change-keys.ts';
 import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
-import { findKeyShortfall } from '../authority/key-reach.ts';
+import { belongingOf, findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Acting, Secrets } from '../services.ts';
+import type { Acting, Secrets, Usage } from '../services.ts';
+import { findLastUses } from '../usage/report-usage.ts';
 import { actOnKey } from './act-on-key.ts';
 import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
+import { type KeyWithSecret, replayKey } from './replay-key.ts';
 
 interface Rotation {
   /** How long the old secret goes on working; 0: not at all. */
@@ -23,20 +26,45 @@ interface Rotation {
  * the overlap of an earlier rotation runs, a rotation is refused as `invalid` unless it says to end that, because a client
  * that retries must not cut off the secret in production. Of concurrent rotations one wins. The others are refused as
  * `invalid`, because each would have given out a secret that was already replaced.
+ * @param retry identifies the call for its retries; undefined: the call had no `Idempotency-Key`, and always rotates
  * @returns the key and its new secret
  */
-export function rotateKey(
-  services: Acting & Secrets,
+export async function rotateKey(
+  services: Acting & Secrets & Usage,
   caller: Caller,
   key: Key,
   rotation: Rotation,
-): Promise<Outcome<{ key: Key; apiKey: string }>> {
+  retry?: Retry,
+): Promise<Outcome<KeyWithSecret>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
-  return actOnKey(services, caller, key, async (confirmed, present) =>
-    present.revision === key.revision
-      ? tryRotate(services, confirmed, present, rotation, mayReveal)
-      : { refused: 'invalid', fields: { id: LOST } },
-  );
+  // Read before the attempts, because the usage database may be slow. It is kept with the answer, for retries.
+  const lastUses = await findLastUses(services, [key]);
+  const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
+  return actOnKey(services, caller, key, async (confirmed, present) => {
+    const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());
+    // The last read: where the call that is repeated has just begun this overlap, its answer is found.
+    const earlier = await recallAnswer(services, retry);
+    if (earlier !== null && earlier !== 'of_another') {
+      return replayKey(services, confirmed, earlier, belongingOf(confirmed, present), mayReveal);
+    }
+    if (present.revision !== key.revision) return { refused: 'invalid', fields: { id: LOST } };
+    const isOfAnother = earlier === 'of_another';
+    const found = { ...rotation, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal };
+    return tryRotate(services, confirmed, present, found);
+  });
+}
+
+/** A rotation with what was found out for it. */
+interface Attempt extends Rotation {
+  /** When the overlap of an earlier rotation ends, in unix milliseconds; null: none runs. */
+  previousEndsAt: number | null;
+  /** When the key was last used, in unix milliseconds; null: never; undefined: that could not be read. */
+  lastUsedAt: number | null | undefined;
+  retry: Retry | undefined;
+  /** Whether the `Idempotency-Key` was used for another call or body. */
+  isOfAnother: boolean;
+  /** Charges the limit of secrets that leave. */
+  mayReveal: () => Promise<boolean>;
 }
 
 /** @returns null when the caller or the key was changed, or an overlap began, between the judgement and the write */
@@ -44,15 +72,14 @@ async function tryRotate(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  { overlapSeconds, endsPrevious }: Rotation,
-  mayReveal: () => Promise<boolean>,
-): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
+  { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal }: Attempt,
+): Promise<Outcome<KeyWithSecret> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
-  const previousEndsAt = await readOverlapEnd(services.db, key.id, services.now());
+  if (isOfAnother) return RETRY_OF_ANOTHER;
   if (previousEndsAt !== null && !endsPrevious) return refuseToEndOverlap(previousEndsAt);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
@@ -77,9 +104,11 @@ async function tryRotate(
       },
       actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
       now,
+      keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt }, now),
     },
   );
-  return rotated === null ? null : { key: rotated, apiKey: secret.apiKey };
+  if (rotated === null) return null;
+  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, isReplay: false };
 }
 
 function refuseToEndOverlap(endsAt: number): Outcome<never> {

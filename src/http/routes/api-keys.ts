@@ -17,10 +17,11 @@ import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
-import { showKey, showKeys, showNewKey } from '../objects/show-keys.ts';
+import { showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
@@ -56,14 +57,15 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),
+    retryable,
     ...validJson(newKeyBody, ({ services, caller }, body) =>
       findWrongKeyRequest(readableKeyRequest.parse(body), { now: services.now(), caller }),
     ),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createKey(services, caller, c.req.valid('json'));
+      const created = await createKey(services, caller, c.req.valid('json'), c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ ...showNewKey(services, created.key), api_key: created.apiKey }, 201);
+      return c.json(showKeyWithSecret(created), 201, replayHeaders(created));
     },
   )
 
@@ -140,12 +142,13 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     optionalBody,
     confirmed('api_key_manage'),
     accessibleKey,
+    retryable,
     ...validJson(rotateKeyBody),
     async (c) => {
       const { services, caller, key } = c.var;
-      const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
+      const rotated = await rotateKey(services, caller, key, c.req.valid('json'), c.var.retry);
       if (rotated.refused) return fail(c, rotated);
-      return c.json({ ...(await showKey(services, rotated.key)), api_key: rotated.apiKey });
+      return c.json(showKeyWithSecret(rotated), 200, replayHeaders(rotated));
     },
   )
 

@@ -7,6 +7,7 @@ import { ID, readId } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { organisationObject } from '../objects/organisation-object.ts';
 import { pageOf } from '../objects/page.ts';
@@ -28,12 +29,13 @@ export const organisationRoutes = new Hono<CallEnv>()
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
+    retryable,
     ...validJson(newOrganisationBody),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createOrganisation(services, caller, c.req.valid('json').name);
+      const created = await createOrganisation(services, caller, c.req.valid('json').name, c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ org_id: created.orgId, id: created.orgId, status: 'success' });
+      return c.json({ org_id: created.orgId, id: created.orgId, status: 'success' }, 200, replayHeaders(created));
     },
   )
 

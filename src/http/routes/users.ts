@@ -11,6 +11,7 @@ import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../objects/page.ts';
 import { userObject } from '../objects/user-object.ts';
@@ -46,12 +47,13 @@ export const userRoutes = new Hono<CallEnv>()
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
+    retryable,
     ...validJson(newUserBody),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createUser(services, caller, c.req.valid('json'));
+      const created = await createUser(services, caller, c.req.valid('json'), c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ id: created.userId, status: 'success' });
+      return c.json({ id: created.userId, status: 'success' }, 200, replayHeaders(created));
     },
   )
 

@@ -1,0 +1,49 @@
+import { type KeptAnswer, keyOfAnswer } from '../../storage/idempotent-answers.ts';
+import { readKey } from '../../storage/keys.ts';
+import type { Caller } from '../authority/caller.ts';
+import { findKeyShortfall } from '../authority/key-reach.ts';
+import type { ReachedKey } from '../authority/reach.ts';
+import type { Outcome } from '../authority/refusal.ts';
+import { refuseKeyReach } from '../authority/refuse-reach.ts';
+import { ANSWER_IS_GONE } from '../retries/retry.ts';
+import type { Acting, Secrets } from '../services.ts';
+import type { Key } from './key.ts';
+import { revealSecret } from './reveal-secret.ts';
+
+/** A key with a secret that was made for it. */
+export interface KeyWithSecret {
+  /** As it was when the secret was made. */
+  key: Key;
+  apiKey: string;
+  /** Unix milliseconds. */
+  madeAt: number;
+  /** When the key was last used before that, in unix milliseconds; null: never; undefined: that could not be read. */
+  lastUsedAt: number | null | undefined;
+  /** Whether the call was a retry, and the secret was made by the one that it repeats. */
+  isReplay: boolean;
+}
+
+/**
+ * Answers a retry of a call that made a secret. It gives the secret out once more, so the caller has to reach the key as it
+ * is today, and the look is charged and on record as any other.
+ * @param belongsTo whose key it is, as the call that is repeated saw it
+ * @param mayReveal charges the limit of secrets that leave
+ * @returns null when the caller or the key was changed between the judgement and the look
+ */
+export async function replayKey(
+  services: Acting & Secrets,
+  caller: Caller,
+  answer: KeptAnswer,
+  belongsTo: ReachedKey['belongsTo'],
+  mayReveal: () => Promise<boolean>,
+): Promise<Outcome<KeyWithSecret> | null> {
+  const kept = keyOfAnswer(answer);
+  const present = kept === null ? null : await readKey(services.db, kept.key.id);
+  if (kept === null || present === null || answer.secretHash === null) return ANSWER_IS_GONE;
+  const shortfall = findKeyShortfall(caller, present, undefined, belongsTo);
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.see', present, shortfall);
+  const revealed = await revealSecret(services, caller, present, mayReveal, answer.secretHash);
+  if (revealed === 'gone') return ANSWER_IS_GONE;
+  if (revealed === null || revealed.refused) return revealed;
+  return { ...kept, apiKey: revealed.apiKey, madeAt: answer.at, isReplay: true };
+}
