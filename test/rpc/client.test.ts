@@ -48,3 +48,14 @@ test('a name that cannot be in a header is left out of the challenge, and lets n
     );
   }
 });
+
+test('a message of the service stands between quotes in the challenge, whatever is in it', async () => {
+  const verdict = { allowed: false, code: 'REVOKED', status: 401, message: 'a "b" \\ c\r\nSet-Cookie: d=é' };
+  const app = new Hono().get('/', apiKeyAuth(), (c) => c.text('let in'));
+  const request = { headers: { 'x-APIKey': keys.ORG_ADMIN } };
+  const answer = await app.request('/', request, { API_KEYS: { verify: async () => verdict } });
+  expect(answer.status).toBe(401);
+  expect(answer.headers.get('WWW-Authenticate')).toBe(
+    'Bearer realm="latchkey", error="invalid_token", error_description="a ?b? ? c??Set-Cookie: d=?"',
+  );
+});
