@@ -1,6 +1,6 @@
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import { UseCounter } from '../../src/domain/usage/use-counter.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { compileKeyRecord, weightOfRecord } from '../../src/domain/verification/key-record.ts';
 import { MissLedger } from '../../src/domain/verification/miss-budget.ts';
 

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { eventsOf } from '../support/events.ts';

@@ -3,8 +3,8 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { generateApiKey, hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import {

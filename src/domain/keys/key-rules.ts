@@ -1,5 +1,5 @@
 import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../permissions/permissions.ts';
-import { mayExpireOn } from './expiration.ts';
+import { mayExpireOn } from '../verification/expiration.ts';
 import { KEY_FIELDS, type Key } from './key.ts';
 
 /*

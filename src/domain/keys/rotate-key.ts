@@ -1,7 +1,6 @@
 import { replaceSecret } from '../../storage/change-keys.ts';
 import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
-import { belongingOf, findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
@@ -9,9 +8,10 @@ import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../r
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Acting, Secrets, Usage } from '../services.ts';
 import { findLastUses } from '../usage/report-usage.ts';
+import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
-import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
+import { belongingOf, findKeyShortfall } from './key-reach.ts';
 import { type KeyWithSecret, replayKey } from './replay-key.ts';
 
 interface Rotation {

@@ -1,7 +1,7 @@
 import { type OrganisationRow, readOrganisation, readOrganisations } from '../../storage/organisations.ts';
 import type { Caller } from '../authority/caller.ts';
-import { hasAccessToOrganisation } from '../authority/key-access.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
+import { hasAccessToOrganisation } from '../keys/key-access.ts';
 import type { Stores } from '../services.ts';
 
 export type Organisation = OrganisationRow;

@@ -2,9 +2,9 @@ import type { VerificationRecord } from '../../storage/verification-record.ts';
 import type { VerifiedKey as WireKey } from '../../wire/rpc.ts';
 import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
 import type { Reach } from '../authority/reach.ts';
-import { expiryMoment } from '../keys/expiration.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
+import { expiryMoment } from './expiration.ts';
 
 /** The stored record of a key, with what is computed from it once to decide calls. */
 export interface KeyRecord extends VerificationRecord {

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { verifyForBackend } from '../../domain/verification/verify-for-backend.ts';
+import { verifyForBackend } from '../../domain/keys/verify-for-backend.ts';
 import type { DenialCode } from '../../wire/denial.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newIsolate } from '../../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../../src/domain/isolate.ts';
 import { compileKeyRecord, weightOfRecord } from '../../../src/domain/verification/key-record.ts';
 import { RecentlyUsed } from '../../../src/domain/verification/recently-used.ts';
 

@@ -1,10 +1,10 @@
-import { RefusalsOnRecord } from '../authority/refusals-on-record.ts';
-import { UseCounter } from '../usage/use-counter.ts';
-import { HeardChanges } from './heard-changes.ts';
-import { type KeyRecord, weightOfRecord } from './key-record.ts';
-import { MissLedger } from './miss-budget.ts';
-import { RecentlyUsed } from './recently-used.ts';
-import { REFRESH_AFTER_MS } from './refresh-cache.ts';
+import { RefusalsOnRecord } from './authority/refusals-on-record.ts';
+import { UseCounter } from './usage/use-counter.ts';
+import { HeardChanges } from './verification/heard-changes.ts';
+import { type KeyRecord, weightOfRecord } from './verification/key-record.ts';
+import { MissLedger } from './verification/miss-budget.ts';
+import { RecentlyUsed } from './verification/recently-used.ts';
+import { REFRESH_AFTER_MS } from './verification/refresh-cache.ts';
 
 /*
  * What an isolate may remember, of its 128 MB.

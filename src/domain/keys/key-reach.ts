@@ -1,8 +1,8 @@
-import type { Key } from '../keys/key.ts';
+import type { Caller } from '../authority/caller.ts';
+import { findShortfall, type ReachedKey } from '../authority/reach.ts';
+import type { Shortfall } from '../authority/refusal.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
-import type { Caller } from './caller.ts';
-import { findShortfall, type ReachedKey } from './reach.ts';
-import type { Shortfall } from './refusal.ts';
+import type { Key } from './key.ts';
 
 type Judged = Pick<
   Key,

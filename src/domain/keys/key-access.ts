@@ -1,6 +1,6 @@
-import type { Key } from '../keys/key.ts';
+import type { Caller } from '../authority/caller.ts';
 import { administersKeys } from '../permissions/roles.ts';
-import type { Caller } from './caller.ts';
+import type { Key } from './key.ts';
 
 /** Whether the caller has access to this organisation: its own, or any for a PROVIDER. */
 export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean {
