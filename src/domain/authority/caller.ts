@@ -2,8 +2,7 @@ import type { Actor } from '../../storage/commit-change.ts';
 import type { Judgement } from '../../storage/commit-guard.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
-import type { KeyRecord } from '../verification/key-record.ts';
-import type { Reach } from './reach.ts';
+import type { KeyRecord, Reach } from '../verification/key-record.ts';
 
 /** Who makes a call: a person or an integration, how far it reaches, and where the call comes from. */
 export interface Caller {
@@ -73,4 +72,9 @@ function judgedBy(caller: Caller, by: Pick<Judgement, 'apiKeyIds' | 'userIds' | 
     clientIp: caller.clientIp,
     judgement: { epoch, seq, ...by },
   };
+}
+
+/** Whether the caller has access to this organisation: its own, or any for a PROVIDER. */
+export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean {
+  return caller.user.role === 'PROVIDER' || caller.user.orgId === orgId;
 }

@@ -2,12 +2,11 @@ import { changeKeyFields } from '../../storage/change-keys.ts';
 import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
 import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
-import { findKeyShortfall } from './key-reach.ts';
+import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { findWrongKeyFields } from './key-rules.ts';
 
 type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;

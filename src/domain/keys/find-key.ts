@@ -3,7 +3,7 @@ import type { Caller } from '../authority/caller.ts';
 import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Stores, Verification } from '../services.ts';
 import type { Key } from './key.ts';
-import { hasAccessToKey } from './key-access.ts';
+import { hasAccessToKey } from './key-reach.ts';
 
 /** The key with this id, if the caller has access to it. */
 export async function findKeyById(services: Stores, caller: Caller, id: number): Promise<Key | null> {

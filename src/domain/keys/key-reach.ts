@@ -1,13 +1,25 @@
-import type { Caller } from '../authority/caller.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import { findShortfall, type ReachedKey } from '../authority/reach.ts';
-import type { Shortfall } from '../authority/refusal.ts';
+import type { Refusal, Shortfall } from '../authority/refusal.ts';
+import { refuseReach } from '../authority/refuse-reach.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
+import { administersKeys } from '../permissions/roles.ts';
+import type { Stores } from '../services.ts';
 import type { Key } from './key.ts';
 
 type Judged = Pick<
   Key,
   'userId' | 'userType' | 'userRole' | 'ipWhitelist' | 'expirationDate' | 'hasRestrictedPermissions' | 'permissions'
 >;
+
+/**
+ * Whether the caller may list, read and revoke a key: the keys of its own user, and for administrators every key of the
+ * organisations that they have access to. Other keys are answered as if they did not exist.
+ */
+export function hasAccessToKey(caller: Caller, key: Pick<Key, 'orgId' | 'userId'>): boolean {
+  if (key.userId === caller.user.id) return true;
+  return administersKeys(caller.user.role) && hasAccessToOrganisation(caller, key.orgId);
+}
 
 /** Whose key one that exists is, from where the caller stands. */
 export function belongingOf(caller: Caller, key: Pick<Key, 'userId' | 'userType'>): ReachedKey['belongsTo'] {
@@ -34,4 +46,15 @@ export function findKeyShortfall(
     ipWhitelist: key.ipWhitelist,
     expirationDate: key.expirationDate,
   });
+}
+
+/** `refuseReach` for an existing key. */
+export function refuseKeyReach(
+  services: Stores,
+  caller: Caller,
+  action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
+  key: Pick<Key, 'id' | 'orgId' | 'userId'>,
+  shortfall: Shortfall,
+): Promise<Refusal> {
+  return refuseReach(services, caller, { action, orgId: key.orgId, apiKeyId: key.id, userId: key.userId }, shortfall);
 }

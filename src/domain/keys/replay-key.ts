@@ -3,11 +3,10 @@ import { readKey } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
 import type { ReachedKey } from '../authority/reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { ANSWER_IS_GONE } from '../retries/retry.ts';
 import type { Acting, Secrets } from '../services.ts';
 import type { Key } from './key.ts';
-import { findKeyShortfall } from './key-reach.ts';
+import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { revealSecret } from './reveal-secret.ts';
 
 /** A key with a secret that was made for it. */

@@ -1,10 +1,10 @@
 import * as storage from '../../storage/change-keys.ts';
 import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
+import { refuseKeyReach } from './key-reach.ts';
 
 /**
  * Revokes a key that the caller has access to. The key need not be in the caller's reach, because revoking gives nobody

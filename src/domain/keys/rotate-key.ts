@@ -2,7 +2,6 @@ import { replaceSecret } from '../../storage/change-keys.ts';
 import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
 import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
@@ -11,7 +10,7 @@ import { findLastUses } from '../usage/report-usage.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
-import { belongingOf, findKeyShortfall } from './key-reach.ts';
+import { belongingOf, findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { type KeyWithSecret, replayKey } from './replay-key.ts';
 
 interface Rotation {
@@ -38,7 +37,7 @@ export async function rotateKey(
 ): Promise<Outcome<KeyWithSecret>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   // Read before the attempts, because the usage database may be slow. It is kept with the answer, for retries.
-  const lastUses = await findLastUses(services, [key]);
+  const lastUses = await findLastUses(services, [key.id]);
   const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
   return actOnKey(services, caller, key, async (confirmed, present) => {
     const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());

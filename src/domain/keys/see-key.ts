@@ -1,11 +1,10 @@
 import type { Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
 import type { Acting, Secrets } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
-import { findKeyShortfall } from './key-reach.ts';
+import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { revealSecret } from './reveal-secret.ts';
 
 /**

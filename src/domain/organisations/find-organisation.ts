@@ -1,7 +1,6 @@
 import { type OrganisationRow, readOrganisation, readOrganisations } from '../../storage/organisations.ts';
-import type { Caller } from '../authority/caller.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
-import { hasAccessToOrganisation } from '../keys/key-access.ts';
 import type { Stores } from '../services.ts';
 
 export type Organisation = OrganisationRow;

@@ -1,7 +1,6 @@
 import { countUsers, readUser, readUsers, type UserFilter } from '../../storage/users.ts';
-import type { Caller } from '../authority/caller.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
-import { hasAccessToOrganisation } from '../keys/key-access.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import type { Stores } from '../services.ts';
 import { isUserId, type User, type UserStatus } from './user.ts';

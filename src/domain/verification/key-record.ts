@@ -1,7 +1,6 @@
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 import type { VerifiedKey as WireKey } from '../../wire/rpc.ts';
 import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
-import type { Reach } from '../authority/reach.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
 import { expiryMoment } from './expiration.ts';
@@ -20,8 +19,17 @@ export interface KeyRecord extends VerificationRecord {
   cachedAt: number;
   /** The key's user, as a caller. */
   user: { id: string; orgId: number; role: Role; type: UserType };
-  /** How far the key reaches when it makes or changes another one. */
   reach: Reach;
+}
+
+/** How far a key reaches when it makes or changes another one. */
+export interface Reach {
+  userRole: Role;
+  /** Whether the key has all its user's permissions, future ones included, and no list of its own. */
+  isUnrestricted: boolean;
+  permissions: readonly PermissionName[];
+  ipWhitelist: readonly string[];
+  expirationDate: string | null;
 }
 
 /** An allowed key and what it may do, typed with this catalogue's permission names. */

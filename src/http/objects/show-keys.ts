@@ -34,7 +34,10 @@ export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt }: KeyWithSe
 }
 
 async function prepare(services: Services, keys: readonly Key[], { includeAllPermissions = false }: Shown) {
-  const lastUses = await findLastUses(services, keys);
+  const lastUses = await findLastUses(
+    services,
+    keys.map(({ id }) => id),
+  );
   const view = { now: services.now(), includeAllPermissions, lastUses };
   return (key: Key) => keyObject(key, view);
 }

@@ -124,7 +124,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
 
   .get(`/usage/${ID}`, requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
-    const used = await reportUsage(services, key, c.req.valid('query').days);
+    const used = await reportUsage(services, key.id, c.req.valid('query').days);
     if (used.refused) return fail(c, used);
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
