@@ -56,9 +56,9 @@ export function actorOf(caller: Caller, { apiKeyIds = [], userIds = [] }: Concer
 }
 
 /**
- * Who is written down for giving up the key that it calls with. Nothing of key and user has to be unchanged: the
- * statement itself asks whether the calling secret is still live. Whoever else holds a leaked key could otherwise change it
- * again and again, and so keep it from being given up.
+ * Who is written down for revoking the key that it calls with. Key and user may have changed since: the statement itself
+ * asks whether the calling secret is still live. Otherwise whoever else holds a leaked key could change it between each
+ * judgement and its write, and so prevent its revocation.
  */
 export function holderOf(caller: Caller): Actor {
   return judgedBy(caller, { apiKeyIds: [], userIds: [], expiresAt: null });

@@ -4,13 +4,13 @@ import { confirmHolder } from '../authority/confirm-caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
 
-/** A secret is in use, then in its overlap, then dead, and never goes back. So a third try finds it dead. */
+/** A secret is in use, then in its overlap, then refused, and never goes back. So a third try finds it refused. */
 const MOST_TRIES = 3;
 
 /**
- * Gives up what the caller calls with: the key, revoked with all its secrets; or, by a secret within its overlap, that
- * secret alone. It needs no permission, because whoever holds a leaked key may end it. Nobody can hold it off by changing the
- * key or its user: when it is committed, only the calling secret has to be as it was.
+ * Revokes the key that the caller calls with. A secret in its overlap revokes only itself: the overlap ends. No
+ * permission is needed, because whoever holds a leaked key may end it. At the commit only the calling secret has to be
+ * as it was judged, so that nobody else who holds the key can prevent this by changing the key or its user.
  */
 export async function revokeCurrent(services: Acting, caller: Caller): Promise<Outcome<{ keyId: number }>> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {

@@ -16,7 +16,7 @@ export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<O
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
-/** @returns null when the caller was changed, the key revoked or its user made PROVIDER between the judgement and the write */
+/** @returns null when, since the judgement, the caller was changed, the key revoked or its user made PROVIDER */
 async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
@@ -33,8 +33,8 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
     },
     {
       audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-      // The key and its user are left out of the judgement. All that matters about them is that nobody has revoked the key
-      // yet, and the user's role, and the UPDATE's own condition asks both. Otherwise whoever holds a leaked key could
+      // The key and its user are left out of the judgement. All that matters about them is that nobody has revoked the
+      // key yet, and the user's role. The UPDATE's own condition asks both. Otherwise whoever holds a leaked key could
       // change key or user between each judgement and its write, and so prevent its revocation.
       actor: isOwn ? holderOf(caller) : actorOf(caller),
       now: services.now(),

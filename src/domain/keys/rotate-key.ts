@@ -21,10 +21,10 @@ interface Rotation {
 }
 
 /**
- * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry. While
- * the overlap of an earlier rotation runs, a rotation is refused as `invalid` unless it says to end that, because a client
- * that retries must not cut off the secret in production. Of concurrent rotations one wins. The others are refused as
- * `invalid`, because each would have given out a secret that was already replaced.
+ * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry.
+ * While the overlap of an earlier rotation runs, a rotation is refused as `invalid` unless it says to end that, because
+ * a client that retries must not cut off the secret in production. Of concurrent rotations one wins. The others are
+ * refused as `invalid`, because each would have given out a secret that was already replaced.
  * @param retry identifies the call for its retries; undefined: the call had no `Idempotency-Key`, and always rotates
  * @returns the key and its new secret
  */

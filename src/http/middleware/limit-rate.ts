@@ -45,8 +45,9 @@ export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPu
 }
 
 /**
- * For the route by which a key gives itself up. It has a count apart from what else the key takes away, and only a call that
- * will do it is charged there: whoever else holds a leaked key could otherwise use that up, and keep it from being ended.
+ * For the route by which a key revokes itself. It has a count apart from the key's other calls that take rights away,
+ * and a call with a wrong body is not charged there. Otherwise whoever else holds a leaked key could use the count up,
+ * and so prevent its revocation.
  */
 export const limitGivingUp: Needs<BodyPut> = limitOfRoute(async (c, next) => {
   const isAllowed = isEmpty(c.var.bodyText) ? allowsTakingAway(c, 'itself') : allowsCall(c);

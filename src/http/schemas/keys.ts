@@ -152,7 +152,7 @@ const givenKey = z.string().trim();
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: givenKey }).transform((body) => body.api_key);
 
-/** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working, and whether an overlap may end. */
+/** Body of `POST /api_keys/rotate/{id}`: how long the old secret goes on working, and whether to end an earlier overlap. */
 export const rotateKeyBody = z
   .strictObject({
     overlap_seconds: z
