@@ -43,7 +43,7 @@ export interface ChangeEvent {
   actor: Actor;
   /** Unix milliseconds. */
   now: number;
-  /** How the answer is kept for retries, where the call named an `Idempotency-Key`. Nothing is done if one is kept already. */
+  /** What to store for retries, if the call has an `Idempotency-Key`. Nothing is written if it was answered already. */
   keep?: AnswerToKeep | undefined;
 }
 

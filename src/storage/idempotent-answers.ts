@@ -7,12 +7,12 @@ import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeys, idempotentAnswers, users } from './schema.ts';
 
 /*
- * What calls with an `Idempotency-Key` were answered. An answer is written in the transaction of the act that it is of, so
- * there is no act without its answer and no answer without its act, wherever a crash comes. Of calls that run at the same
- * time with one key, the first to commit acts; the guard rolls back the others, which then find its answer.
+ * The answers to calls with an `Idempotency-Key`. An answer is stored in the transaction of its act. So there is no act
+ * without its answer and no answer without its act, wherever a crash comes. Of concurrent calls with one `Idempotency-Key`
+ * the first to commit acts. The guard rolls back the others, which then find its answer.
  */
 
-/** What an answer is written down with, beside what the act made. */
+/** What is stored with an answer, beside what the act made. */
 export interface AnswerToKeep {
   /** SHA-256 of the calling key's id and the `Idempotency-Key`, in hex. */
   id: string;
@@ -22,7 +22,7 @@ export interface AnswerToKeep {
   secretHash: string | null;
   /** When the key that the answer shows was last used, in unix milliseconds; null: never; undefined: unknown, or no key. */
   lastUsedAt?: number | null | undefined;
-  /** Answers from before this moment (unix milliseconds) are forgotten. */
+  /** An answer counts if it was stored after this moment (unix milliseconds). */
   keptSince: number;
 }
 
@@ -35,7 +35,7 @@ export interface KeptAnswer {
   at: number;
 }
 
-/** The answer that is kept under this id since `keptSince` (unix milliseconds); null: there is none. */
+/** The answer with this id, if it was stored after `keptSince` (unix milliseconds); null when there is none. */
 export async function readKeptAnswer(db: Database, id: string, keptSince: number): Promise<KeptAnswer | null> {
   const { requestHash, secretHash, answer, at } = idempotentAnswers;
   const [row] = await db
@@ -45,13 +45,13 @@ export async function readKeptAnswer(db: Database, id: string, keptSince: number
   return row ?? null;
 }
 
-/** The statement that rolls its batch back when the call was answered already. */
+/** A statement that fails, and so rolls its batch back, if the call was answered already. */
 export function assertNotAnswered(db: Database, { id, keptSince }: AnswerToKeep): Statement {
   return assertNoRow(db, idempotentAnswers, and(eq(idempotentAnswers.id, id), gt(idempotentAnswers.at, keptSince)));
 }
 
 /**
- * The statement that keeps an answer. One that was forgotten, and not yet deleted, is written over.
+ * A statement that stores an answer. It replaces one that no longer counts and was not deleted yet.
  * @param answer an expression that gives JSON
  */
 export function keepAnswer(
@@ -78,7 +78,7 @@ export async function pruneAnswers(db: Database, until: number, most: number): P
 }
 
 /** D1 takes at most 32 arguments in a function. */
-const MOST_PAIRS = 15;
+const MAX_PAIRS = 15;
 
 /**
  * An expression for a key as it is inside the batch: a JSON list of objects that hold its columns between them.
@@ -89,8 +89,8 @@ export function keyAsJson(keyId: SQL, lastUsedAt?: number | null): SQL {
     ([name, column]) => sql`${sql.raw(`'${name}'`)}, ${is(column, SQL.Aliased) ? column.sql : column}`,
   );
   const objects: SQL[] = [];
-  for (let at = 0; at < pairs.length; at += MOST_PAIRS) {
-    objects.push(sql`json_object(${sql.join(pairs.slice(at, at + MOST_PAIRS), sql`, `)})`);
+  for (let at = 0; at < pairs.length; at += MAX_PAIRS) {
+    objects.push(sql`json_object(${sql.join(pairs.slice(at, at + MAX_PAIRS), sql`, `)})`);
   }
   if (lastUsedAt !== undefined) objects.push(sql`json_object('lastUsedAt', ${lastUsedAt})`);
   return sql`(SELECT json_array(${sql.join(objects, sql`, `)}) FROM ${apiKeys} JOIN ${users} ON ${users.id} = ${apiKeys.userId} WHERE ${apiKeys.id} = ${keyId})`;

@@ -60,7 +60,7 @@ async function tryCreate(
   mayReveal: () => Promise<boolean>,
 ): Promise<Outcome<KeyWithSecret> | null> {
   const earlier = await recallAnswer(services, retry);
-  // What was right on the day of the first call may be wrong today, which is no reason to refuse its retry.
+  // A retry is judged by the day of the first call. An expiration date that was right then may be wrong today.
   const now = earlier === null || earlier === 'of_another' ? services.now() : earlier.at;
   const wrong = findWrongKeyRequest({ ...request, owner: request }, { now, caller });
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };

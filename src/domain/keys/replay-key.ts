@@ -18,14 +18,14 @@ export interface KeyWithSecret {
   madeAt: number;
   /** When the key was last used before that, in unix milliseconds; null: never; undefined: that could not be read. */
   lastUsedAt: number | null | undefined;
-  /** Whether the call was a retry, and the secret was made by the one that it repeats. */
+  /** Whether the call is a retry, so that an earlier call made the secret. */
   isReplay: boolean;
 }
 
 /**
- * Answers a retry of a call that made a secret. It gives the secret out once more, so the caller has to reach the key as it
- * is today, and the look is charged and on record as any other.
- * @param belongsTo whose key it is, as the call that is repeated saw it
+ * Answers the retry of a call that made a secret. The retry gives the secret out again. So the key, as it is now, must be in
+ * the caller's reach, and the retry is charged and on record like any look at a secret.
+ * @param belongsTo whose key it is, as the first call saw it
  * @param mayReveal charges the limit of secrets that leave
  * @returns null when the caller or the key was changed between the judgement and the look
  */

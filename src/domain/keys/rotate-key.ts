@@ -41,7 +41,7 @@ export async function rotateKey(
   const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
   return actOnKey(services, caller, key, async (confirmed, present) => {
     const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());
-    // The last read: where the call that is repeated has just begun this overlap, its answer is found.
+    // Read after the overlap was. Otherwise a retry that meets the first call would be refused for the overlap of that.
     const earlier = await recallAnswer(services, retry);
     if (earlier !== null && earlier !== 'of_another') {
       return replayKey(services, confirmed, earlier, belongingOf(confirmed, present), mayReveal);

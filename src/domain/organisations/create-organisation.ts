@@ -10,7 +10,7 @@ import type { Acting } from '../services.ts';
 /** In code points. */
 export const MAX_ORGANISATION_NAME_LENGTH = 100;
 
-/** `isReplay`: the call was a retry, and the organisation was added by the one that it repeats. */
+/** `isReplay`: the call is a retry, and an earlier call added the organisation. */
 interface AddedOrganisation {
   orgId: number;
   isReplay: boolean;

@@ -4,14 +4,14 @@ import { type AnswerToKeep, type KeptAnswer, readKeptAnswer } from '../../storag
 import type { Stores } from '../services.ts';
 
 /*
- * Calls that make something can be repeated with the same `Idempotency-Key`: a client that got no answer repeats its call,
- * and what was made by the first one is not made again.
+ * A client that got no answer can repeat its call with the same `Idempotency-Key`. What the first call created is not
+ * created again, and the client gets the first answer.
  */
 
 /** How long an answer is kept for retries. */
 export const ANSWER_KEEP_MS = 24 * 60 * 60 * 1000;
 
-/** What a call with an `Idempotency-Key` is recognised by when it comes again. */
+/** Identifies a call with an `Idempotency-Key`, for its retries. */
 export interface Retry {
   /** SHA-256 of the calling key's id and the `Idempotency-Key`, in hex. */
   id: string;
@@ -20,7 +20,7 @@ export interface Retry {
 }
 
 /**
- * Identifies a call that named an `Idempotency-Key`. Two calling keys may choose the same one without meeting.
+ * Identifies a call that has an `Idempotency-Key`. The same one from another calling key identifies another call.
  * @param call method and path
  * @param body as it was sent
  */
@@ -37,8 +37,9 @@ function sha256Hex(text: string): string {
 }
 
 /**
- * What the call was answered before.
- * @returns null when it was not, or named no `Idempotency-Key`; `of_another` when another call or body was answered under it
+ * Looks for the answer that a call got earlier. Read it after everything that the act is judged by: a twin that commits in
+ * between would otherwise look like a conflict, such as an email that is taken, and not like the first call.
+ * @returns null when there is none; `of_another` when the `Idempotency-Key` was used for another call or body
  */
 export async function recallAnswer(
   { db, now }: Pick<Stores, 'db' | 'now'>,
@@ -49,8 +50,8 @@ export async function recallAnswer(
 }
 
 /**
- * How the answer of a call is to be kept; undefined: not at all, because the call named no `Idempotency-Key`.
- * @param given what the answer has that the database does not have inside the batch
+ * What to store with the answer to a call; undefined: nothing, because the call has no `Idempotency-Key`.
+ * @param given the parts of the answer that the database cannot find inside the batch
  * @param now unix milliseconds
  */
 export function keepForRetries(
@@ -62,8 +63,8 @@ export function keepForRetries(
 }
 
 /**
- * Why a retry cannot be answered. A call that still runs is no reason: D1 commits one of two that run at once, and the other
- * then finds its answer.
+ * Why a retry is refused. That the first call still runs is no reason: D1 commits one of two concurrent calls, and the
+ * other then finds its answer.
  */
 export interface RetryRefusal {
   refused: 'idempotency';

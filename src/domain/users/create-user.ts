@@ -17,7 +17,7 @@ export interface UserRequest extends PersonFields {
   orgId?: number | undefined;
 }
 
-/** `isReplay`: the call was a retry, and the person was added by the one that it repeats. */
+/** `isReplay`: the call is a retry, and an earlier call added the person. */
 interface AddedUser {
   userId: string;
   isReplay: boolean;
@@ -54,7 +54,7 @@ async function tryCreate(
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.create', orgId: organisation.id }, shortfall);
   const wrong = await findWrongUserFields(services, caller, organisation, request, null);
-  // In this order: where the call that is repeated took the email just now, its answer is found.
+  // Read after the email was looked up. Otherwise a retry that meets the first call would find the email taken.
   const earlier = await recallAnswer(services, retry);
   if (earlier === 'of_another') return RETRY_OF_ANOTHER;
   if (earlier !== null) return replayUser(earlier);

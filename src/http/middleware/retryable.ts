@@ -6,8 +6,8 @@ import type { BodyPut } from './body.ts';
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * For calls that make something: reads the `Idempotency-Key`, by which a call is recognised when it comes again. It comes
- * after the body is read, and after what finds the thing that the path names.
+ * For calls that create something: reads the `Idempotency-Key`, which identifies a call for its retries. Answers 400 if it
+ * is malformed. It runs after the body was read, and after what the path names was found.
  */
 export const retryable: Needs<BodyPut> = async (c, next) => {
   const given = c.req.header('Idempotency-Key');
@@ -26,7 +26,7 @@ export const retryable: Needs<BodyPut> = async (c, next) => {
   return undefined;
 };
 
-/** Says that an answer is one that was given before. */
+/** The header of an answer that was given before. */
 export function replayHeaders({ isReplay }: { isReplay: boolean }): Record<string, string> | undefined {
   return isReplay ? { 'Idempotent-Replayed': 'true' } : undefined;
 }
