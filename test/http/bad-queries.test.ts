@@ -207,6 +207,17 @@ test.each(['GET /v2/user/me', 'GET /v2/api_keys/current', 'GET /v2/permissions',
   },
 );
 
+test('calls that change something have no query either, and ignore one', async () => {
+  const query = '?colour=red&colour=blue&%ff';
+  const { id } = await createKey(keys.ORG_ADMIN);
+  const made = await call(keys.ORG_ADMIN, `POST /v2/api_keys${query}`, { body: { label: 'a key' } });
+  expect(made.status).toBe(201);
+  const changed = await call(keys.ORG_ADMIN, `PUT /v2/api_keys/${id}${query}`, { body: { label: 'renamed' } });
+  expect(changed).toMatchObject({ status: 200, body: { label: 'renamed' } });
+  expect((await call(keys.ORG_ADMIN, `GET /v2/api_keys/key/${id}${query}`)).status).toBe(200);
+  expect((await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}${query}`)).status).toBe(200);
+});
+
 test('a page below the first is the first, however far below', async () => {
   for (const page of ['0', '-1', '-9007199254740993']) {
     expect((await call(keys.PROVIDER, `GET /v2/api_keys?page=${page}`)).body).toMatchObject({ page: 1 });

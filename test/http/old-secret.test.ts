@@ -55,6 +55,14 @@ describe('a secret within its overlap', () => {
     expect((await make(fresh, tried)).status).toBeLessThan(300);
   });
 
+  test('makes no organisation, as a PROVIDER’s new one does', async () => {
+    const { id, api_key } = await createKey(keys.PROVIDER);
+    const rotated = await call(api_key, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+    const tried = (by: string) => make(by, ['POST /v2/org', { name: 'Next' }]);
+    expectOutOfReach(await writingNothing(() => tried(api_key)), /Use the new one/);
+    expect((await tried(rotated.body.api_key)).status).toBe(200);
+  });
+
   test('gives itself up, and the new one goes on', async () => {
     expect((await call(old, 'POST /v2/api_keys/revoke_current')).status).toBe(200);
     expect((await call(old, 'GET /v2/api_keys/current')).body.code).toBe('REVOKED');

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { call, readCurrent } from '../support/client.ts';
+import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
+import { expectForbidden, expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { NO_LINE } from '../support/no-text.ts';
 import { createOrganisation } from '../support/people.ts';
@@ -73,6 +73,22 @@ describe('creating', () => {
       /PROVIDER/,
     );
   });
+});
+
+test('a PROVIDER’s key makes organisations with user_manage, and searches them with user_read', async () => {
+  const keyWith = async (permissions: string[]) =>
+    (await createKey(keys.PROVIDER, { has_restricted_permissions: true, permissions })).api_key;
+  const make = (by: string) => call(by, 'POST /v2/org', { body: { name: 'An organisation' } });
+  const search = (by: string) => call(by, 'GET /v2/org/search');
+  const [none, reader, manager] = [
+    await keyWith(['api_key_read', 'api_key_manage', 'api_key_verify']),
+    await keyWith(['user_read']),
+    await keyWith(['user_read', 'user_manage']),
+  ];
+  for (const by of [none, reader]) expectForbidden(await writingNothing(() => make(by)), 'PERMISSION_DENIED');
+  expectForbidden(await search(none), 'PERMISSION_DENIED');
+  expect((await search(reader)).status).toBe(200);
+  expect((await make(manager)).status).toBe(200);
 });
 
 describe('reading', () => {

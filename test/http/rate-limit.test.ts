@@ -164,6 +164,7 @@ describe('the policy is told', () => {
     expect(given).toMatchObject({
       USER_RATE_LIMIT: CALLS_A_MINUTE.user,
       ORG_RATE_LIMIT: CALLS_A_MINUTE.organisation,
+      TAKING_AWAY_RATE_LIMIT: 300,
     });
     expect(POLICY).toBe(`"user";q=${given.USER_RATE_LIMIT};w=60, "org";q=${given.ORG_RATE_LIMIT};w=60`);
   });

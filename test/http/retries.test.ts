@@ -410,6 +410,22 @@ describe('one Idempotency-Key of one calling key', () => {
   });
 });
 
+test('calls that make nothing take no notice of an Idempotency-Key, whatever it is', async () => {
+  for (const name of [fresh(), 'an order']) {
+    const [{ id }, other] = [await createKey(keys.ORG_ADMIN), await createKey(keys.ORG_ADMIN)];
+    for (const label of ['once', 'twice']) {
+      const changed = await send({ by: keys.ORG_ADMIN, route: `PUT /v2/api_keys/${id}`, body: { label }, name });
+      expect(changed.body.label).toBe(label);
+      expectDone(changed);
+    }
+    for (const revoked of [id, other.id]) {
+      const answer = await send({ by: keys.ORG_ADMIN, route: `POST /v2/api_keys/revoke/${revoked}`, body: {}, name });
+      expect(answer.body).toMatchObject({ id: revoked, status: 'success' });
+      expectDone(answer);
+    }
+  }
+});
+
 describe.each(GIVING)('a retry of %s', (_, prepare) => {
   test.each([
     ['rotated', (id: number) => call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body: {} })],

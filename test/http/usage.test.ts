@@ -11,6 +11,7 @@ import { compose } from '../../src/compose.ts';
 import { newIsolate } from '../../src/domain/isolate.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { flushUses } from '../../src/domain/usage/record-use.ts';
+import { parseSettings } from '../../src/env.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { UsageFlush, UseCount } from '../../src/storage/usage.ts';
 import worker from '../../src/worker.ts';
@@ -21,6 +22,10 @@ import { form } from '../support/form.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { createOrganisation, createPerson } from '../support/people.ts';
 import { alter } from '../support/stored.ts';
+
+const [CONFIGURATION = ''] = Object.values(
+  import.meta.glob<string>('../../wrangler.toml', { eager: true, import: 'default', query: '?raw' }),
+);
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -353,6 +358,20 @@ describe('last_used_at', () => {
     await deliver([flushOf({ keyId: id, code: 'IP_NOT_ALLOWED', lastAt: Date.now() + HOUR_MS })]);
     expect(await lastUse(id)).toBe(used);
   });
+});
+
+test('the last use of a key is known within 60 s: what an isolate may collect for, and the queue after it', async () => {
+  const [consumer = ''] = CONFIGURATION.match(/\[\[queues\.consumers\]\]\nqueue = "latchkey-usage"\n(?:\w.*\n)+/) ?? [];
+  const waits = Number(/^max_batch_timeout = (\d+)$/m.exec(consumer)?.[1]);
+  const collects = [...Array(61).keys()].filter((seconds) => {
+    try {
+      return parseSettings({ ...env, USAGE_FLUSH_SECONDS: String(seconds) }).usageFlushMs === seconds * 1000;
+    } catch {
+      return false;
+    }
+  });
+  // The rest is for the message on its way, and for the batch.
+  expect(Math.max(...collects) + waits).toBeLessThanOrEqual(45);
 });
 
 describe('days', () => {
