@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { createConsole } from './console/app.tsx';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import { createApi } from './http/app.ts';
 import type { HttpEnv } from './http/context.ts';
 import { fail } from './http/errors.ts';
@@ -17,6 +18,8 @@ export function createApp(compose: Compose) {
   app.use(requestId);
   app.use(securityHeaders);
   app.use(accessLog());
+  // It reads the methods of a path from what is mounted. A stranger never gets that far under /v2: there a 401 comes first.
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => fail(c, { refused: 'wrong_method', methods }) }));
 
   app.route('/v2', createApi(compose));
   app.route('/console', createConsole());

@@ -1,8 +1,8 @@
+import { type Isolate, newIsolate } from './domain/isolate.ts';
 import type { Limits } from './domain/limits.ts';
 import { type Keyring, openKeyring } from './domain/secrets/keyring.ts';
 import { belongsToDatabase } from './domain/secrets/trust-keyring.ts';
 import type { Services } from './domain/services.ts';
-import { type Isolate, newIsolate } from './domain/verification/isolate.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
 import { type Database, openUsageDatabase } from './storage/database.ts';

@@ -6,9 +6,17 @@ import { z } from 'zod';
  * wrangler.toml.
  */
 
+const keyPrefix = z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*');
+
 const settingsSchema = z.object({
-  /** What every key begins with. Keys made with another prefix are no longer accepted. */
-  KEY_PREFIX: z.string().regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 characters, [a-z][a-z0-9]*'),
+  /** What new keys begin with. */
+  KEY_PREFIX: keyPrefix,
+  /** Earlier prefixes, comma-separated, whose keys go on working. Keys with any other prefix are not accepted. */
+  RETIRED_KEY_PREFIXES: z
+    .string()
+    .default('')
+    .transform((text) => (text.trim() === '' ? [] : text.split(',').map((entry) => entry.trim())))
+    .pipe(z.array(keyPrefix)),
   /**
    * `off` lifts the limits on calls, on taking rights away and on costly reads, for load tests. The limits on look-ups
    * and on secrets stay.
@@ -50,7 +58,10 @@ function number(least: number, most: number) {
 }
 
 export interface Settings {
+  /** What new keys begin with. */
   keyPrefix: string;
+  /** What keys may begin with: that, and what they began with earlier. */
+  acceptedPrefixes: readonly string[];
   limitsCalls: boolean;
   requestLog: 'errors' | 'all';
   maxStalenessMs: number;
@@ -71,6 +82,7 @@ export function parseSettings(variables: unknown): Settings {
   const { data } = result;
   return {
     keyPrefix: data.KEY_PREFIX,
+    acceptedPrefixes: [data.KEY_PREFIX, ...data.RETIRED_KEY_PREFIXES],
     limitsCalls: data.RATE_LIMIT === 'on',
     requestLog: data.REQUEST_LOG,
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,

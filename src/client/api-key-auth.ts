@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { readApiKeys } from '../wire/api-key-headers.ts';
-import { type DenialCode, describeDenial } from '../wire/denial.ts';
+import { type Denial, describeDenial } from '../wire/denial.ts';
 import { answerDenial } from '../wire/denial-answer.ts';
 import type { RpcCall, RpcVerdict, VerifiedKey } from '../wire/rpc.ts';
 
@@ -42,21 +42,21 @@ export function apiKeyAuth<Permission extends string = string>({
   orgId,
 }: ApiKeyAuthOptions<Permission> = {}): MiddlewareHandler<{ Variables: { apiKey: VerifiedKey<Permission> } }> {
   return createMiddleware(async (c, next) => {
-    const deny = (code: DenialCode, denial = describeDenial(code)) => {
-      const { status, errors, headers } = answerDenial({ code, ...denial });
+    const deny = (denial: Denial, described = describeDenial(denial)) => {
+      const { code, status, errors, headers } = answerDenial({ ...denial, ...described });
       return c.json({ errors, code, request_id: crypto.randomUUID() }, status, headers);
     };
     const [apiKey, another] = readApiKeys((name) => c.req.header(name));
-    if (apiKey === undefined) return deny('MISSING_KEY');
-    if (another !== undefined) return deny('MALFORMED_KEY');
+    if (apiKey === undefined) return deny({ code: 'MISSING_KEY' });
+    if (another !== undefined) return deny({ code: 'MALFORMED_KEY' });
     const ip = c.req.header('CF-Connecting-IP') ?? null;
     const call = { apiKey, ip, permissions, ...(orgId === undefined ? {} : { orgId }) };
     const verdict = await ask<Permission>(c.env, call);
-    if (verdict === null) return deny('UNAVAILABLE');
-    if (!verdict.allowed) return deny(verdict.code, verdict);
+    if (verdict === null) return deny({ code: 'UNAVAILABLE' });
+    if (!verdict.allowed) return deny(verdict, verdict);
     // The service has checked this already. It is checked again, because the Worker's isolation of organisations rests
     // on it.
-    if (orgId !== undefined && verdict.key.orgId !== orgId) return deny('UNKNOWN_KEY');
+    if (orgId !== undefined && verdict.key.orgId !== orgId) return deny({ code: 'UNKNOWN_KEY' });
     c.set('apiKey', verdict.key);
     await next();
   });

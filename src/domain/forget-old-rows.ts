@@ -1,7 +1,9 @@
 import { logFailure } from '../log.ts';
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
+import { pruneAnswers } from '../storage/idempotent-answers.ts';
 import { rollUpUsage } from '../storage/usage.ts';
+import { ANSWER_KEEP_MS } from './retries/retry.ts';
 import type { Services } from './services.ts';
 import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
 
@@ -27,6 +29,7 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
   const { db, usage, now, settings } = services;
   const jobs: [name: string, job: () => Promise<void>][] = [
     ['the change feed', () => inSlices(() => pruneFeed(db, now() - FEED_KEEP_MS, SLICE_ROWS))],
+    ['answers for retries', () => inSlices(() => pruneAnswers(db, now() - ANSWER_KEEP_MS, SLICE_ROWS))],
     ['the audit log', () => inSlices(() => pruneAuditLog(db, now() - settings.auditKeepMs, SLICE_ROWS))],
     ['usage', () => inSlices(() => rollUpUsage(usage.db, now(), SLICE_ROWS))],
     ['keys that are not used', () => forgetUnusedKeys(services)],

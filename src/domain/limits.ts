@@ -22,6 +22,9 @@ export interface Limits {
   misses: { payer: RateLimiter; site: RateLimiter; location: RateLimiter };
 }
 
+/** What the platform lets through a minute. The same numbers are in wrangler.toml, as a test says. */
+export const CALLS_A_MINUTE = { user: 300, organisation: 3_000 } as const;
+
 const UNLIMITED: RateLimiter = { allows: async () => true };
 
 /** For operator commands, which serve no client. */

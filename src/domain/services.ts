@@ -4,9 +4,9 @@ import type { UsageDatabase } from '../storage/database.ts';
 import type { ReadList } from '../storage/list-reads.ts';
 import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
+import type { Isolate } from './isolate.ts';
 import type { Limits } from './limits.ts';
 import type { Keyring } from './secrets/keyring.ts';
-import type { Isolate } from './verification/isolate.ts';
 
 /*
  * What the acts of the domain work with. Each act declares which of these parts it takes, and whoever calls it passes
@@ -28,7 +28,7 @@ export interface Stores extends Omit<storage.Stores, 'heard'>, Clock, Pick<Isola
 
 /** What a key is verified with. */
 export interface Verification extends Clock, Pick<Isolate, 'heard' | 'polls' | 'memory' | 'misses'> {
-  settings: Pick<Settings, 'keyPrefix' | 'maxStalenessMs' | 'pollIntervalMs' | 'outageGraceMs'>;
+  settings: Pick<Settings, 'acceptedPrefixes' | 'maxStalenessMs' | 'pollIntervalMs' | 'outageGraceMs'>;
   /** Where D1 is read. */
   source: VerificationSource;
   cache: storage.Stores['cache'];

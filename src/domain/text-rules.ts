@@ -9,6 +9,14 @@ import { containsWellFormedApiKey } from './secrets/api-key-format.ts';
 /** The longest search text, in code points. It is longer than the longest email. */
 export const MAX_SEARCH_LENGTH = 300;
 
+/** The most words in one search. Each word is one condition of the SQL statement. */
+export const MAX_SEARCH_WORDS = 10;
+
+/** Splits a search text into words, at white space of any kind. */
+export function wordsOf(text: string): string[] {
+  return text.split(/\s+/u).filter((word) => word !== '');
+}
+
 /** Control characters, and the two separators that break a line as a line feed does. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const CONTROL_BUT_LINES = /[^\P{Cc}\n\t]|[\u2028\u2029]/u;

@@ -8,7 +8,7 @@ import { auditRoutes } from './routes/audit-events.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { permissionRoutes } from './routes/permissions.ts';
 import { userRoutes } from './routes/users.ts';
-import { verificationRoutes } from './routes/verification.ts';
+import { introspectionRoutes, verificationRoutes } from './routes/verification.ts';
 
 /** The HTTP API, which the site mounts under `/v2`. `compose` builds the services for one request. */
 export function createApi(compose: Compose) {
@@ -17,6 +17,8 @@ export function createApi(compose: Compose) {
 
   // The caller and the rate limit are checked before anything else about the request.
   api.use(provideServices(compose));
+  // Before the general way to say who calls, for this one takes HTTP Basic too; and before the limit, as below.
+  api.route('/introspect', introspectionRoutes);
   api.use(authenticate);
   // Mounted before the rate limit, which does not hold for it: a backend verifies as often as it is called itself.
   api.route('/api_keys/verify', verificationRoutes);

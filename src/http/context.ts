@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler, Next } from 'hono';
 import type { Caller } from '../domain/authority/caller.ts';
+import type { Retry } from '../domain/retries/retry.ts';
 import type { Services } from '../domain/services.ts';
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import type { DenialCode } from '../wire/denial.ts';
@@ -23,6 +24,8 @@ export interface CallVariables extends AnswerVariables {
   caller: Caller;
   /** The calling key, as verification returned it. */
   verifiedKey: VerifiedKey;
+  /** Identifies the call for its retries; unset: the call had no `Idempotency-Key`. */
+  retry?: Retry;
   /** Applies the act's own rules to a body that the schema refused. Returns messages by field. */
   findWrongFields?: (body: unknown) => Record<string, string>;
 }
@@ -49,10 +52,11 @@ export type Needs<Needed> = (c: Holding<CallVariables & Needed>, next: Next) => 
  * A context that has at least these variables. hono's own type accepts only a context that has exactly these. Of hono's
  * members, this type lists the ones that are used here.
  */
-interface Holding<Variables> extends Pick<Context, 'req' | 'json'> {
+interface Holding<Variables> extends Pick<Context, 'req' | 'json' | 'header'> {
   readonly var: Readonly<Variables>;
   set(name: 'code', value: string): void;
   set(name: 'keyDenial', value: DenialCode): void;
+  set(name: 'retry', value: Retry): void;
   set(name: 'findWrongFields', value: NonNullable<CallVariables['findWrongFields']>): void;
 }
 

@@ -1,19 +1,27 @@
+import { parseAccept } from 'hono/utils/accept';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
+import type { RetryRefusal } from '../domain/retries/retry.ts';
 import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
 import type { AnyContext } from './context.ts';
+import { problemObject } from './objects/problem-object.ts';
 
 /*
  * The one place that maps failures to HTTP. Every failure, of the domain or of the request itself, becomes an answer in
  * the contract's shape here.
  */
 
+/** A media type that a body may have. */
+export type BodyType = 'application/json' | 'application/x-www-form-urlencoded';
+
 /** Failures that no act of the domain returns: a faulty request, or an error that was thrown. */
 type RequestFailure =
+  /** The path is known, with the methods given. */
+  | { refused: 'wrong_method'; methods: readonly string[] }
   | { refused: 'body_too_large' }
   | { refused: 'body_timeout' }
-  | { refused: 'unsupported_media_type' }
+  | { refused: 'unsupported_media_type'; takes: BodyType }
   /** A query or a commit threw. Whether a write took effect is not known. */
   | { refused: 'storage_failed' }
   | { refused: 'internal' };
@@ -22,22 +30,38 @@ export type Failure = Refusal | RequestFailure;
 
 /** Answers a failed request. Notes its code for the access log and the usage counts. */
 export function fail(c: AnyContext, failure: Failure): Response {
-  const { status, code, errors, headers } = describe(failure);
+  const answer = describe(failure);
+  const { status, code, errors, headers } = answer;
   c.set('code', code);
   // The use of a verified key is counted under the code that it was refused with. Out of reach counts as
   // `PERMISSION_DENIED`.
   if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
-  return c.json({ errors, code, request_id: c.var.requestId }, status, headers);
+  const body = { errors, code, request_id: c.var.requestId };
+  if (!prefersProblem(c.req.header('Accept') ?? '')) return c.json(body, status, headers);
+  const problem = { ...body, ...problemObject(answer, body.request_id) };
+  return c.json(problem, status, { ...headers, 'Content-Type': PROBLEM });
+}
+
+const PROBLEM = 'application/problem+json';
+
+/**
+ * Whether a client wants problem details (RFC 9457): it names them, and names nothing that it likes better. Who names them
+ * beside JSON means them for errors, so they win a draw. A wildcard is what every client sends, and changes nothing.
+ */
+function prefersProblem(accept: string): boolean {
+  const named = parseAccept(accept);
+  const weightOf = (type: string) => named.find((range) => range.type.toLowerCase() === type)?.q ?? 0;
+  return weightOf(PROBLEM) > 0 && weightOf(PROBLEM) >= weightOf('application/json');
 }
 
 function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
   switch (failure.refused) {
     case 'denied':
-      return answerDenial({ code: failure.code, ...describeDenial(failure.code) });
+      return answerDenial({ ...failure, ...describeDenial(failure) });
     case 'rate_limited':
-      return answerDenial({ code: 'RATE_LIMITED', ...describeDenial('RATE_LIMITED') });
+      return answerDenial({ code: 'RATE_LIMITED', ...describeDenial({ code: 'RATE_LIMITED' }) });
     case 'invalid':
       return { status: 400, code: 'INVALID_REQUEST', errors: { json: failure.fields } };
     case 'out_of_reach':
@@ -48,6 +72,13 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       };
     case 'not_found':
       return { status: 404, code: 'NOT_FOUND', errors: { json: 'Resource not found' } };
+    case 'wrong_method':
+      return {
+        status: 405,
+        code: 'METHOD_NOT_ALLOWED',
+        errors: { json: `This path takes ${failure.methods.join(', ')}.` },
+        headers: { Allow: failure.methods.join(', ') },
+      };
     case 'body_too_large':
       return { status: 413, code: 'BODY_TOO_LARGE', errors: { json: 'The body may have at most 64 KiB.' } };
     case 'body_timeout':
@@ -60,8 +91,10 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
       return {
         status: 415,
         code: 'UNSUPPORTED_MEDIA_TYPE',
-        errors: { json: 'Send a JSON body, with the header Content-Type: application/json.' },
+        errors: { json: `Send a body with the header Content-Type: ${failure.takes}.` },
       };
+    case 'idempotency':
+      return describeRetryProblem(failure.problem);
     case 'no_keyring':
     case 'unavailable':
     case 'contended':
@@ -86,6 +119,27 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
         status: 500,
         code: 'INTERNAL',
         errors: { server: 'Something went wrong here. If it goes on, report the request_id of this answer.' },
+      };
+  }
+}
+
+function describeRetryProblem(problem: RetryRefusal['problem']): ErrorAnswer<ContentfulStatusCode> {
+  switch (problem) {
+    case 'mismatch':
+      return {
+        status: 422,
+        code: 'IDEMPOTENCY_MISMATCH',
+        errors: {
+          json: 'This Idempotency-Key was used for another call or body. Use a new one for each thing to make.',
+        },
+      };
+    case 'gone':
+      return {
+        status: 409,
+        code: 'IDEMPOTENCY_GONE',
+        errors: {
+          json: 'The call that this one repeats was done, but its secret cannot be given out again: it was rotated or revoked since.',
+        },
       };
   }
 }

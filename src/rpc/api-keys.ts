@@ -3,7 +3,7 @@ import { compose } from '../compose.ts';
 import type { PermissionName } from '../domain/permissions/permissions.ts';
 import { recordVerdict } from '../domain/usage/record-use.ts';
 import { payerOfAddress } from '../domain/verification/miss-budget.ts';
-import { concealForeign, type Verdict, verifyKey } from '../domain/verification/verify-key.ts';
+import { concealForeign, denialOf, type Verdict, verifyKey } from '../domain/verification/verify-key.ts';
 import { describeDenial } from '../wire/denial.ts';
 import type { RpcCall, RpcVerdict } from '../wire/rpc.ts';
 import { parseCall } from './parse-call.ts';
@@ -32,5 +32,6 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
 
 function toRpcVerdict(verdict: Verdict): RpcVerdict<PermissionName> {
   if (verdict.allowed) return { allowed: true, key: verdict.key };
-  return { allowed: false, code: verdict.code, ...describeDenial(verdict.code) };
+  const denial = denialOf(verdict);
+  return { allowed: false, ...denial, ...describeDenial(denial) };
 }

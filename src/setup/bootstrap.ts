@@ -1,7 +1,7 @@
 import './quiet-wrangler.ts';
 import { parseArgs } from 'node:util';
-import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
-import { type RecoveryRefusal, recoverDeployment } from '../domain/organisations/recover-deployment.ts';
+import { bootstrapDeployment } from '../domain/deployment/bootstrap-deployment.ts';
+import { type RecoveryRefusal, recoverDeployment } from '../domain/deployment/recover-deployment.ts';
 import { belongsToDatabase } from '../domain/secrets/trust-keyring.ts';
 import type { Acting, Secrets } from '../domain/services.ts';
 import { openForCommand } from './command-services.ts';

@@ -1,8 +1,8 @@
 import { unstable_readConfig } from 'wrangler';
+import { newIsolate } from '../domain/isolate.ts';
 import { NO_LIMITS } from '../domain/limits.ts';
 import { type Keyring, openKeyring } from '../domain/secrets/keyring.ts';
 import type { Acting, Secrets } from '../domain/services.ts';
-import { newIsolate } from '../domain/verification/isolate.ts';
 import { parseSettings } from '../env.ts';
 import { openForLists } from '../storage/list-reads.ts';
 import { NO_RECORD_CACHE } from '../storage/record-cache.ts';

@@ -1,7 +1,7 @@
 import { type Caller, callerOf } from '../domain/authority/caller.ts';
 import type { Outcome } from '../domain/authority/refusal.ts';
+import { bootstrapDeployment } from '../domain/deployment/bootstrap-deployment.ts';
 import { createKey } from '../domain/keys/create-key.ts';
-import { bootstrapDeployment } from '../domain/organisations/bootstrap-deployment.ts';
 import { createOrganisation } from '../domain/organisations/create-organisation.ts';
 import { listOrganisations } from '../domain/organisations/find-organisation.ts';
 import { ROLES, type Role } from '../domain/permissions/roles.ts';

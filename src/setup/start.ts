@@ -98,8 +98,8 @@ async function seed(env: Env): Promise<void> {
   dropUnfinishedDevKeys(state);
   console.log(
     existsSync(state.devKeysFile)
-      ? `Latchkey: the database has data already, and nothing was added. Demo keys are in ${where}`
-      : `Latchkey: the database has data already, and nothing was added. There are no demo keys in ${where}.
+      ? `Latchkey: the database has data and keeps it. No demo data was added. Demo keys are in ${where}`
+      : `Latchkey: the database has data and keeps it. No demo data was added. There are no demo keys in ${where}.
 For a new key of a PROVIDER user, stop this and run: npm run bootstrap -- --recover --persist-to ${state.folder}`,
   );
 }

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, isNull, notExists, type SQL, sql } from 'drizzle-orm';
 import { addBotIfMissing, botOf } from './change-users.ts';
 import { type ChangeEvent, commitKeyChange, nameOfActor, nameOfUser, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
@@ -6,6 +6,7 @@ import { foldText } from './fold-text.ts';
 import type { KeyRow } from './keys.ts';
 import { apiKeySecrets, apiKeys, users } from './schema.ts';
 import { insertFrom } from './statements.ts';
+import type { UserRow } from './users.ts';
 
 /*
  * Every change of a key. Each function commits a change that an act has judged, in one transaction, or does nothing.
@@ -131,6 +132,16 @@ export function changeKeyFields(
   return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
 }
 
+interface Revocation {
+  keyId: number;
+  /** The id of a user. */
+  revokedBy: string;
+  /** The hash of a secret: nothing is done unless it is the one in use. For a key that revokes itself. */
+  secretInUse?: string | null;
+  /** Nothing is done if the key's user has this role by now. */
+  sparedRole?: UserRow['role'] | null;
+}
+
 /**
  * Revokes a key, and deletes the sealed forms of its secrets, so that nobody can see them any more, operators included.
  * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
@@ -138,11 +149,20 @@ export function changeKeyFields(
  */
 export function revokeKey(
   stores: Stores,
-  keyId: number,
-  revokedBy: string,
+  { keyId, revokedBy, secretInUse = null, sparedRole = null }: Revocation,
   event: ChangeEvent,
 ): Promise<KeyRow | null> {
   const { db } = stores;
+  const ofSpared = (role: UserRow['role']) =>
+    db
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
+  const inUse = (hash: string) =>
+    db
+      .select({ hash: apiKeySecrets.hash })
+      .from(apiKeySecrets)
+      .where(and(eq(apiKeySecrets.hash, hash), eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)));
   return commitKeyChange(stores, {
     rows: [
       db
@@ -153,7 +173,14 @@ export function revokeKey(
           revokedAt: event.now,
           revision: sql`${apiKeys.revision} + 1`,
         })
-        .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt))),
+        .where(
+          and(
+            eq(apiKeys.id, keyId),
+            isNull(apiKeys.revokedAt),
+            secretInUse === null ? undefined : exists(inUse(secretInUse)),
+            sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
+          ),
+        ),
     ],
     after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
     keyId,
@@ -162,32 +189,69 @@ export function revokeKey(
 }
 
 /**
+ * Ends the overlap of a secret that was rotated out.
+ * @param hash of that secret
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was revoked
+ */
+export function endOverlap(stores: Stores, keyId: number, hash: string, event: ChangeEvent): Promise<KeyRow | null> {
+  const { db } = stores;
+  const isLive = db
+    .select({ id: apiKeys.id })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+  return commitKeyChange(stores, {
+    rows: [
+      db
+        .update(apiKeySecrets)
+        .set({ retiresAt: event.now })
+        .where(
+          and(
+            eq(apiKeySecrets.hash, hash),
+            eq(apiKeySecrets.keyId, keyId),
+            gt(apiKeySecrets.retiresAt, event.now),
+            exists(isLive),
+          ),
+        ),
+    ],
+    keyId,
+    ...event,
+  });
+}
+
+/** A secret to put in place of the one in use. */
+interface NextSecret {
+  secret: StoredSecret;
+  /** The user who makes it, and so knows it. */
+  mintedBy: string;
+  overlapEndsAt: number;
+  endsPrevious: boolean;
+}
+
+/**
  * Replaces the secret in use. The old one works until `overlapEndsAt` (unix milliseconds) and loses its sealed form.
- * The overlap of an earlier rotation ends, so that a key has at most two secrets that work.
+ * A key has at most two secrets that work.
  * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @param secret `endsPrevious`: whether an earlier overlap that still runs ends; if not, nothing is done while one runs
  * @returns the key as it now is; null when nothing was done
  */
 export function replaceSecret(
   stores: Stores,
   key: KeyRow,
-  { secret, mintedBy, overlapEndsAt }: { secret: StoredSecret; mintedBy: string; overlapEndsAt: number },
+  { secret, mintedBy, overlapEndsAt, endsPrevious }: NextSecret,
   event: ChangeEvent,
 ): Promise<KeyRow | null> {
   const { db } = stores;
   const { now } = event;
   const ofKey = eq(apiKeySecrets.keyId, key.id);
+  const inOverlap = and(ofKey, gt(apiKeySecrets.retiresAt, now));
+  const overlaps = db.select({ hash: apiKeySecrets.hash }).from(apiKeySecrets).where(inOverlap);
   return commitKeyChange(stores, {
-    before: [
-      db
-        .update(apiKeySecrets)
-        .set({ retiresAt: now })
-        .where(and(ofKey, isNotNull(apiKeySecrets.retiresAt), gt(apiKeySecrets.retiresAt, now))),
-    ],
+    before: endsPrevious ? [db.update(apiKeySecrets).set({ retiresAt: now }).where(inOverlap)] : [],
     rows: [
       db
         .update(apiKeys)
         .set({ hint: secret.hint, hintFolded: foldText(secret.hint), revision: key.revision + 1 })
-        .where(isUnchanged(key)),
+        .where(and(isUnchanged(key), notExists(overlaps))),
       db
         .update(apiKeySecrets)
         .set({ retiresAt: overlapEndsAt, sealed: null })

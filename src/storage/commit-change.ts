@@ -2,6 +2,14 @@ import { and, eq, gt, inArray, max, type SQL, sql } from 'drizzle-orm';
 import type { AuditAction } from '../wire/audit-actions.ts';
 import { assertJudgement, assertOneRowTouched, isGuardFailure, type Judgement } from './commit-guard.ts';
 import { type Database, runBatch, type Statement, writeThenRead } from './database.ts';
+import {
+  type AnswerToKeep,
+  assertNotAnswered,
+  keepAnswer,
+  keyAsJson,
+  orgIdAsJson,
+  userIdAsJson,
+} from './idempotent-answers.ts';
 import type { RecordCache } from './record-cache.ts';
 import { apiKeys, auditEvents, feedState, keyChanges, organisations, users } from './schema.ts';
 import { type LiveSecretRow, selectLiveSecrets, toVerificationRecord } from './secrets.ts';
@@ -35,6 +43,8 @@ export interface ChangeEvent {
   actor: Actor;
   /** Unix milliseconds. */
   now: number;
+  /** What to store for retries, if the call has an `Idempotency-Key`. Nothing is written if it was answered already. */
+  keep?: AnswerToKeep | undefined;
 }
 
 interface Change extends ChangeEvent {
@@ -87,6 +97,7 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
       userId: sql`(SELECT ${apiKeys.userId} FROM ${apiKeys} WHERE ${apiKeys.id} = ${keyId})`,
     },
     selectLiveSecrets(db, keyId, change.now),
+    keyAsJson(keyId, change.keep?.lastUsedAt),
   );
   const [key] = rows ?? [];
   if (rows === null || key === undefined) return null;
@@ -121,6 +132,7 @@ export async function commitUserChange(
         and(eq(apiKeys.userId, change.userId), inArray(apiKeys.id, keysRevokedSince(db, change.userId, change.audit))),
       )
       .orderBy(apiKeys.id),
+    userIdAsJson(userId),
   );
   const [feed] = rows ?? [];
   if (rows === null || feed === undefined) return null;
@@ -155,6 +167,7 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
     [],
     { orgId: change.orgId, apiKeyId: NONE, userId: NONE },
     stores.db.select({ id: sql<number>`${change.orgId}`.as('id') }).from(sql`(SELECT 1)`),
+    orgIdAsJson(change.orgId),
   );
   return rows?.[0]?.id ?? null;
 }
@@ -203,21 +216,29 @@ function appendOccurrence(db: Database, occurrence: Occurrence): Statement {
 
 const NONE = sql<null>`NULL`;
 
-/** Runs the batch. @returns what the query found; null when a guard failed and nothing was done */
+/**
+ * Runs the batch.
+ * @param made what a retry is told, where the answer is kept for one; an expression that gives JSON
+ * @returns what the query found; null when a guard failed and nothing was done
+ */
 async function commit<Row>(
   db: Database,
   { before = [], rows, after = [], ...event }: Change,
   feed: readonly Statement[],
   subject: AuditSubject,
   query: Parameters<typeof writeThenRead<Row>>[2],
+  made: SQL,
 ): Promise<Row[] | null> {
+  const { keep } = event;
   const statements = [
     ...assertAuthority(db, event),
+    ...(keep === undefined ? [] : [assertNotAnswered(db, keep)]),
     ...before,
     ...rows.flatMap((row) => [row, assertOneRowTouched(db)]),
     ...feed,
     appendAuditEvent(db, event, subject),
     ...after,
+    ...(keep === undefined ? [] : [keepAnswer(db, keep, made, event.now)]),
   ];
   try {
     return await writeThenRead(db, statements, query);

@@ -1,4 +1,5 @@
-import { and, exists, gt, lt, ne, or, sql } from 'drizzle-orm';
+import { and, exists, gt, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Database, Statement } from './database.ts';
 import { commitGuard, feedState, keyChanges } from './schema.ts';
 import { insertFrom, isOneOf } from './statements.ts';
@@ -62,6 +63,11 @@ const FORBIDDEN_ROW = { holds: 0 };
 /** A statement that fails unless the one just before it touched exactly one row. */
 export function assertOneRowTouched(db: Database): Statement {
   return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`(SELECT 1) WHERE changes() <> 1`);
+}
+
+/** Fails if the table has a row that meets the condition. */
+export function assertNoRow(db: Database, table: SQLiteTable, condition: SQL | undefined): Statement {
+  return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`${table} WHERE ${condition}`);
 }
 
 /** Whether a batch failed by one of these statements, and so was rolled back. */

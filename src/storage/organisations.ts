@@ -1,4 +1,4 @@
-import { count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { foldText } from './fold-text.ts';
 import { organisations } from './schema.ts';
@@ -21,13 +21,22 @@ export async function readOrganisation(db: Database, id: number): Promise<Organi
   return row ?? null;
 }
 
+export interface OrganisationFilter {
+  /** In the name, whatever the case. */
+  query?: string | undefined;
+  orgId?: number | undefined;
+}
+
 /** One page of the organisations of the deployment, newest first, and how many there are in all. */
 export async function readOrganisations(
   db: Database,
-  query: string | undefined,
+  filter: OrganisationFilter,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ organisations: OrganisationRow[]; count: number }> {
-  const condition = query === undefined ? undefined : sql`instr(${organisations.nameFolded}, ${foldText(query)})`;
+  const condition = and(
+    filter.orgId === undefined ? undefined : eq(organisations.id, filter.orgId),
+    filter.query === undefined ? undefined : sql`instr(${organisations.nameFolded}, ${foldText(filter.query)})`,
+  );
   const [counted, found] = await db.batch([
     db.select({ count: count() }).from(organisations).where(condition),
     db

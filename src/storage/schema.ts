@@ -164,6 +164,23 @@ export const commitGuard = sqliteTable('commit_guard', { holds: integer('holds')
   check('commit_guard_holds', sql`${table.holds} = 1`),
 ]);
 
+/** What calls with an `Idempotency-Key` were answered, for their retries. Kept for 24 hours. */
+export const idempotentAnswers = sqliteTable(
+  'idempotent_answers',
+  {
+    /** SHA-256 of the calling key's id and the `Idempotency-Key`, in hex. */
+    id: text('id').primaryKey(),
+    /** SHA-256 of the call and its body, in hex. */
+    requestHash: text('request_hash').notNull(),
+    /** The hash of the secret that the answer gave out; null: it gave out none. */
+    secretHash: text('secret_hash'),
+    /** What the act made, as it was then; a secret is not in it. */
+    answer: text('answer').notNull(),
+    at: integer('at').notNull(),
+  },
+  (table) => [index('idempotent_answers_by_age').on(table.at)],
+);
+
 /** Who did what to which key or user. No foreign keys: the log outlives them. */
 export const auditEvents = sqliteTable(
   'audit_events',

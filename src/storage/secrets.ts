@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, isNotNull, isNull, max, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
@@ -70,6 +70,7 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
     userRole: row.userRole,
     userDisabled: row.userDisabled,
     label: row.label,
+    createdAt: row.createdAt,
     revoked: row.revokedAt !== null,
     retiresAt: row.retiresAt,
     expirationDate: row.expirationDate,
@@ -90,6 +91,15 @@ export async function readSecretInUse(
     .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
     .limit(1);
   return row ?? null;
+}
+
+/** Until when the secret before the one in use works, in unix milliseconds; null: no overlap runs at `now`. */
+export async function readOverlapEnd(db: Database, keyId: number, now: number): Promise<number | null> {
+  const [row] = await db
+    .select({ endsAt: max(apiKeySecrets.retiresAt) })
+    .from(apiKeySecrets)
+    .where(and(eq(apiKeySecrets.keyId, keyId), gt(apiKeySecrets.retiresAt, now)));
+  return row?.endsAt ?? null;
 }
 
 /** The newest secrets that have a sealed form, at most `limit`. */

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, count, desc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import type { Database } from './database.ts';
 import { foldCompatible, foldText } from './fold-text.ts';
@@ -53,10 +53,11 @@ export async function readProviders(db: Database): Promise<{ id: string; email: 
 
 export interface UserFilter {
   orgId: number;
-  /** In names or email, whatever the case. */
-  query?: string | undefined;
+  /** Each of them in names or email, in any order, whatever the case. The caller bounds how many they are. */
+  words: readonly string[];
   /** The whole email, whatever the case. */
   email?: string | undefined;
+  status?: 'active' | 'invited' | undefined;
 }
 
 /** One page of the people of an organisation, newest first, and how many there are in all. */
@@ -65,12 +66,7 @@ export async function readUsers(
   filter: UserFilter,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ users: UserRow[]; count: number }> {
-  const condition = and(
-    eq(users.orgId, filter.orgId),
-    eq(users.type, 'user'),
-    filter.email === undefined ? undefined : eq(users.emailFolded, foldCompatible(filter.email)),
-    filter.query === undefined ? undefined : sql`instr(${users.searchFolded}, ${foldText(filter.query)})`,
-  );
+  const condition = conditionOf(filter);
   // The ids come first, from the list's index, so that rows are read for one page only.
   const onPage = db
     .select({ id: users.id })
@@ -84,6 +80,23 @@ export async function readUsers(
     db.select(userColumns).from(users).where(inArray(users.id, onPage)).orderBy(desc(users.createdAt), desc(users.id)),
   ]);
   return { users: found, count: counted[0]?.count ?? 0 };
+}
+
+/** Counts the people of an organisation that match a filter. */
+export async function countUsers(db: Database, filter: UserFilter): Promise<number> {
+  const [counted] = await db.select({ count: count() }).from(users).where(conditionOf(filter));
+  return counted?.count ?? 0;
+}
+
+function conditionOf({ orgId, words, email, status }: UserFilter): SQL | undefined {
+  return and(
+    eq(users.orgId, orgId),
+    eq(users.type, 'user'),
+    email === undefined ? undefined : eq(users.emailFolded, foldCompatible(email)),
+    status === undefined ? undefined : status === 'invited' ? isNull(users.signedInAt) : isNotNull(users.signedInAt),
+    // A word has no white space, and the fields are joined by a space: no word matches across two fields.
+    ...words.map((word) => sql`instr(${users.searchFolded}, ${foldText(word)})`),
+  );
 }
 
 /** Whether another enabled person has the same role in the same organisation. */

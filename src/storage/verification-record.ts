@@ -20,6 +20,8 @@ const verificationRecord = z.strictObject({
   userRole: z.enum(ROLES),
   userDisabled: z.boolean(),
   label: z.string(),
+  /** When the key was created, in unix milliseconds. */
+  createdAt: z.int(),
   revoked: z.boolean(),
   /** Unix milliseconds at which this secret, rotated out, stops working; null: it is the one in use. */
   retiresAt: z.number().nullable(),

@@ -7,6 +7,7 @@ export const AUDIT_ACTIONS = [
   'api_key.changed',
   'api_key.revoked',
   'api_key.rotated',
+  'api_key.overlap_ended',
   'api_key.seen',
   'user.created',
   'user.changed',

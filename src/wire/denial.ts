@@ -14,6 +14,11 @@ export type DenialCode =
   | 'RATE_LIMITED'
   | 'UNAVAILABLE';
 
+/** A refusal: its code, and which permissions are missing where that is the reason. */
+export type Denial<Code extends DenialCode = DenialCode> =
+  | { code: Exclude<Code, 'PERMISSION_DENIED'> }
+  | { code: Extract<Code, 'PERMISSION_DENIED'>; missing: readonly string[] };
+
 export type DenialStatus = 401 | 403 | 429 | 503;
 
 const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
@@ -30,12 +35,13 @@ const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   USER_DISABLED: { status: 401, message: 'The user of this API key is disabled. Ask an administrator.' },
   EXPIRED: { status: 401, message: 'This API key has expired. Create a new one, or move its expiration date.' },
   IP_NOT_ALLOWED: { status: 403, message: 'This API key may not be used from your address.' },
-  PERMISSION_DENIED: { status: 403, message: 'This API key lacks a permission that the call needs.' },
+  PERMISSION_DENIED: { status: 403, message: 'This API key lacks what the call needs' },
   RATE_LIMITED: { status: 429, message: 'Too many calls. Wait for the time that Retry-After gives, in seconds.' },
   UNAVAILABLE: { status: 503, message: 'The key could not be verified just now. Try again in a moment.' },
 };
 
 /** The HTTP status of a denial, and a message that tells the caller what to do. */
-export function describeDenial(code: DenialCode): { status: DenialStatus; message: string } {
-  return DENIALS[code];
+export function describeDenial(denial: Denial): { status: DenialStatus; message: string } {
+  const { status, message } = DENIALS[denial.code];
+  return { status, message: 'missing' in denial ? `${message}: ${denial.missing.join(', ')}.` : message };
 }

@@ -1,4 +1,4 @@
-import type { DenialCode, DenialStatus } from './denial.ts';
+import type { Denial, DenialStatus } from './denial.ts';
 import type { Role, UserType } from './roles.ts';
 
 /*
@@ -40,4 +40,4 @@ export interface RpcCall<Permission extends string = string> {
 
 export type RpcVerdict<Permission extends string = string> =
   | { allowed: true; key: VerifiedKey<Permission> }
-  | { allowed: false; code: DenialCode; status: DenialStatus; message: string };
+  | ({ allowed: false; status: DenialStatus; message: string } & Denial);

@@ -1,6 +1,6 @@
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import { UseCounter } from '../../src/domain/usage/use-counter.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { compileKeyRecord, weightOfRecord } from '../../src/domain/verification/key-record.ts';
 import { MissLedger } from '../../src/domain/verification/miss-budget.ts';
 
@@ -41,6 +41,7 @@ function readRecord(index: number, entries: number) {
     userRole: 'ORG_ADMIN',
     userDisabled: false,
     label: 'l'.repeat(entries === 0 ? 20 : 100),
+    createdAt: 1_795_582_729_210,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

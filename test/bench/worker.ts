@@ -1,9 +1,9 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { compose } from '../../src/compose.ts';
+import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
 import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
 import { verifyKey } from '../../src/domain/verification/verify-key.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';

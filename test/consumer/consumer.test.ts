@@ -95,10 +95,18 @@ test('each denial reaches the client as the contract says', async () => {
       status,
       body: { errors: { [kind]: expect.stringMatching(/\.$/) }, code, request_id: expect.any(String) },
     });
-    expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401);
+    expect(answer.headers.get('WWW-Authenticate')).toBe(challengeOf(code, answer.body.errors[kind]));
   }
   expect((await ask('/reviews', { key: listed.api_key, ip: '192.0.2.3' })).status).toBe(200);
 });
+
+function challengeOf(code: string, message: string): string | null {
+  const plain = 'Bearer realm="latchkey"';
+  if (code === 'IP_NOT_ALLOWED') return null;
+  if (code === 'MISSING_KEY') return plain;
+  if (code === 'PERMISSION_DENIED') return `${plain}, error="insufficient_scope", scope="review_read"`;
+  return `${plain}, error="invalid_token", error_description="${message}"`;
+}
 
 test('a key of another organisation is unknown to a Worker that serves one', async () => {
   expect((await ask('/ours', { key: keys.ORG_ADMIN })).body).toEqual({ orgId: 2 });

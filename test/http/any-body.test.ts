@@ -121,6 +121,7 @@ describe.each<[string, () => string, by: 'ORG_ADMIN' | 'PROVIDER']>([
   ['explaining', () => `POST /v2/api_keys/explain/${id}`, 'ORG_ADMIN'],
   ['rotating', () => `POST /v2/api_keys/rotate/${id}`, 'ORG_ADMIN'],
   ['revoking', () => `POST /v2/api_keys/revoke/${id}`, 'ORG_ADMIN'],
+  ['giving up a key', () => 'POST /v2/api_keys/revoke_current', 'ORG_ADMIN'],
   ['creating a user', () => 'POST /v2/user', 'ORG_ADMIN'],
   ['changing a user', () => `POST /v2/user/${userId}`, 'ORG_ADMIN'],
   ['creating an organisation', () => 'POST /v2/org', 'PROVIDER'],

@@ -275,6 +275,7 @@ describe('no event is left by', () => {
     'GET /v2/audit_events',
     'GET /v2/user/me',
     'GET /v2/user/search',
+    'GET /v2/user/search/count',
     'GET /v2/user/:user',
     'GET /v2/org/:org',
     'GET /v2/permissions',

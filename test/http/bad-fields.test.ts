@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { toDate } from '../../src/domain/keys/expiration.ts';
+import { toDate } from '../../src/domain/verification/expiration.ts';
 import addresses from '../domain/addresses/allowlist-cases.json';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';

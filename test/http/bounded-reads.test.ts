@@ -189,6 +189,7 @@ describe('reads that cost much have a limit of their own for each user:', () => 
     ['usage', () => [admin.key, `GET /v2/api_keys/usage/${admin.keyId}`]],
     ['a search of keys', () => [admin.key, 'GET /v2/api_keys?search_text=a']],
     ['a search of users', () => [admin.key, 'GET /v2/user/search?query=a']],
+    ['a count of one', () => [admin.key, 'GET /v2/user/search/count?query=a']],
     ['a search of organisations', () => [keys.PROVIDER, 'GET /v2/org/search?query=a']],
   ])('%s', async (_, how) => {
     const [by, route] = how();
@@ -202,6 +203,7 @@ describe('reads that cost much have a limit of their own for each user:', () => 
   test.each<[string, () => [string, string]]>([
     ['a list without a search', () => [admin.key, 'GET /v2/api_keys?status=active']],
     ['a list of users without one', () => [admin.key, 'GET /v2/user/search']],
+    ['a count without one', () => [admin.key, 'GET /v2/user/search/count']],
     ['one key', () => [admin.key, `GET /v2/api_keys/${admin.keyId}`]],
     ['verifying', () => [admin.key, 'GET /v2/api_keys/current']],
   ])('but not %s', async (_, how) => {

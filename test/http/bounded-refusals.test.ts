@@ -2,7 +2,7 @@ import { createExecutionContext } from 'cloudflare:test';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { type Answer, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { readEvents } from '../support/events.ts';

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
@@ -230,6 +231,26 @@ describe('a key of an ORG_ADMIN with restricted permissions', () => {
 
   test('reads users, whoever they are', async () => {
     expect(await readUser(usersOnly, orgAdmin.id)).toMatchObject({ role: 'ORG_ADMIN' });
+  });
+});
+
+describe.each<[string, Record<string, unknown>, RegExp]>([
+  ['a list of all permissions', { has_restricted_permissions: true, permissions: PERMISSION_NAMES }, /has a list/],
+  ['an allowlist', { ip_whitelist: ['203.0.113.0/24'] }, /restricted to addresses/],
+  ['an expiry', { expiration_date: '2999-12-31' }, /expires/],
+])('a key of an ORG_ADMIN with %s and nothing else that narrows it', (_, fields, message) => {
+  test.each<[string, (userId: string) => Attempt]>([
+    ['makes no user', () => createUser({ role: 'PUBLISHER' })],
+    ['raises no one', (id) => changeUser({ id }, { role: 'BUSINESS_MANAGER' })],
+    ['gives no one another email', (id) => changeUser({ id }, { email: freshEmail() })],
+    ['enables no one', (id) => changeUser({ id }, { disabled: false })],
+  ])('%s, and an open one does', async (__, attempt) => {
+    const { api_key } = await createKey(keys.ORG_ADMIN, fields);
+    const { body } = await make(keys.ORG_ADMIN, createUser({ role: 'PUBLISHER' }));
+    expect((await make(api_key, changeUser(body, { disabled: true }))).status).toBe(200);
+    const tried = attempt(body.id);
+    await expectRefused(api_key, tried, message);
+    expect((await make(keys.ORG_ADMIN, tried)).status).toBe(200);
   });
 });
 

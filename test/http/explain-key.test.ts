@@ -75,8 +75,7 @@ test.each<[string | null | undefined, string, string | null]>([
   ['192.0.2.1', 'VALID', '192.0.2.0/24'],
   ['::ffff:192.0.2.1', 'VALID', '192.0.2.0/24'],
   ['198.51.100.1', 'IP_NOT_ALLOWED', null],
-  ['office', 'IP_NOT_ALLOWED', null],
-  ['', 'IP_NOT_ALLOWED', null],
+  ['2001:db8::1', 'IP_NOT_ALLOWED', null],
   [null, 'IP_NOT_ALLOWED', null],
   [undefined, 'IP_NOT_ALLOWED', null],
 ])('a key with a list, called from %j: %s', async (ip, code, matched) => {
@@ -135,6 +134,9 @@ describe('at', () => {
 test.each<[string, Record<string, unknown>, string[]]>([
   ['an address that is no text', { ip: 7 }, ['ip']],
   ['an address that is too long', { ip: 'x'.repeat(101) }, ['ip']],
+  ['an address that is a name', { ip: 'office' }, ['ip']],
+  ['an empty address', { ip: '' }, ['ip']],
+  ['a network for an address', { ip: '192.0.2.0/24' }, ['ip']],
   ['permissions that are no list', { permissions: 'review_read' }, ['permissions']],
   ['a permission that there is not', { permissions: ['review_read', 'fly'] }, ['permissions.1']],
   ['a field that no one knows', { when: 'now' }, ['when']],

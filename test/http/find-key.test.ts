@@ -23,6 +23,12 @@ test('whoever has access to a key finds it by its secret', async () => {
   }
 });
 
+test('white space around a key is no part of it, as it comes with one that is pasted', async () => {
+  const { id, api_key } = await createKey(keys.ORG_ADMIN);
+  expect((await find(keys.ORG_ADMIN, `\t ${api_key} \r\n`)).body).toMatchObject({ id });
+  expectNotFound(await find(keys.ORG_ADMIN, `${api_key.slice(0, 9)} ${api_key.slice(9)}`));
+});
+
 test('a key that does not work any more is found too', async () => {
   const revoked = await createKey(keys.ORG_ADMIN);
   await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${revoked.id}`);

@@ -59,6 +59,11 @@ describe('a backlog goes in slices that no limit of D1 is passed by:', () => {
       `INSERT INTO key_changes (api_key_id, at) ${COUNTER} SELECT n, 1000 FROM counter`,
       'SELECT count(*) AS n FROM key_changes WHERE at = 1000',
     ],
+    [
+      'answers for retries',
+      `INSERT INTO idempotent_answers (id, request_hash, answer, at) ${COUNTER} SELECT n, '', '{}', 1000 FROM counter`,
+      'SELECT count(*) AS n FROM idempotent_answers WHERE at = 1000',
+    ],
   ])('%s', async (_, insert, left) => {
     // Nothing else is in it: what is older than a backlog has gone before.
     await env.DB.batch([env.DB.prepare('DELETE FROM audit_events'), env.DB.prepare('DELETE FROM key_changes')]);
@@ -86,6 +91,19 @@ describe('a backlog goes in slices that no limit of D1 is passed by:', () => {
     expect(results).toEqual([{ hours: 0, calls: BACKLOG }]);
     expect(Math.max(...changes)).toBeLessThanOrEqual(MOST_ROWS);
   });
+});
+
+test('an answer is kept for retries for 24 hours', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const now = Date.now();
+  const keep = "INSERT INTO idempotent_answers (id, request_hash, answer, at) VALUES (?, '', '{}', ?)";
+  await env.DB.batch([
+    env.DB.prepare(keep).bind('older', now - DAY_MS),
+    env.DB.prepare(keep).bind('newer', now - DAY_MS + 1),
+  ]);
+  await runCron();
+  vi.useRealTimers();
+  expect(await readRows('SELECT id FROM idempotent_answers')).toEqual([{ id: 'newer' }]);
 });
 
 describe('when a key was used last', () => {

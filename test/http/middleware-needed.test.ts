@@ -5,6 +5,7 @@ import type { CallEnv, CallVariables } from '../../src/http/context.ts';
 import { accessibleKey, accessibleUser, type KeyPut } from '../../src/http/middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../../src/http/middleware/body.ts';
 import { limitByBody } from '../../src/http/middleware/limit-rate.ts';
+import { retryable } from '../../src/http/middleware/retryable.ts';
 import { validJson } from '../../src/http/middleware/validated.ts';
 
 /*
@@ -27,6 +28,7 @@ test('a route with the middleware that it needs compiles', () => {
     .get('/user/:id', accessibleUser, (c) => c.json(c.var.user.id))
     .post('/', optionalBody, emptyBody, (c) => c.json(c.var.bodyText))
     .post('/limited', jsonBody, limited, (c) => c.json(c.var.bodyText))
+    .post('/retryable', jsonBody, retryable, (c) => c.json(c.var.retry?.id))
     .post('/new', jsonBody, ...validJson(schema), (c) => c.json(c.req.valid('json').label))
     .put('/:id', jsonBody, accessibleKey, ...validJson(schema, ofKey), (c) => c.json(c.var.key.id));
   expect(app.routes.length).toBeGreaterThan(0);
@@ -53,6 +55,8 @@ test('a route that looks at the body compiles only behind what reads it', () => 
   routes().post('/', emptyBody, (c) => c.json({}));
   // @ts-expect-error: nothing puts `bodyText`
   routes().post('/', limited, (c) => c.json({}));
+  // @ts-expect-error: nothing puts `bodyText`
+  routes().post('/', retryable, (c) => c.json({}));
   // @ts-expect-error: the body is read after it is looked at
   routes().post('/', ...validJson(schema), jsonBody, (c) => c.json({}));
 });

@@ -7,7 +7,7 @@ import { writingNothing } from '../support/stored.ts';
 
 /*
  * A secret that was rotated out goes on working for the overlap, so that what carries it can move over. Whoever stole it
- * must not get further by it: it calls and reads, and changes nothing.
+ * must not get further by it: it calls and reads, and changes nothing but that it can end.
  */
 
 let keys: RoleKeys;
@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 const WRITES: [string, () => [route: string, body?: unknown]][] = [
   ['see the new secret', () => [`GET /v2/api_keys/key/${keyId}`]],
-  ['rotate its key again', () => [`POST /v2/api_keys/rotate/${keyId}`, {}]],
+  ['rotate its key again', () => [`POST /v2/api_keys/rotate/${keyId}`, { end_previous: true }]],
   ['rotate another key', () => [`POST /v2/api_keys/rotate/${another}`, {}]],
   ['make a key', () => ['POST /v2/api_keys', { label: 'next' }]],
   ['change its key', () => [`PUT /v2/api_keys/${keyId}`, { label: 'next' }]],
@@ -53,6 +53,20 @@ describe('a secret within its overlap', () => {
     const tried = attempt();
     expectOutOfReach(await writingNothing(() => make(old, tried)), /Use the new one/);
     expect((await make(fresh, tried)).status).toBeLessThan(300);
+  });
+
+  test('makes no organisation, as a PROVIDER’s new one does', async () => {
+    const { id, api_key } = await createKey(keys.PROVIDER);
+    const rotated = await call(api_key, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+    const tried = (by: string) => make(by, ['POST /v2/org', { name: 'Next' }]);
+    expectOutOfReach(await writingNothing(() => tried(api_key)), /Use the new one/);
+    expect((await tried(rotated.body.api_key)).status).toBe(200);
+  });
+
+  test('gives itself up, and the new one goes on', async () => {
+    expect((await call(old, 'POST /v2/api_keys/revoke_current')).status).toBe(200);
+    expect((await call(old, 'GET /v2/api_keys/current')).body.code).toBe('REVOKED');
+    expect(await readCurrent(fresh)).toMatchObject({ id: keyId });
   });
 
   test('calls and reads as before', async () => {

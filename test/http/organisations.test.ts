@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { call, readCurrent } from '../support/client.ts';
+import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
+import { expectForbidden, expectInvalid, expectNotFound, expectOutOfReach } from '../support/expect-error.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { NO_LINE } from '../support/no-text.ts';
 import { createOrganisation } from '../support/people.ts';
@@ -15,18 +15,19 @@ beforeAll(async () => {
 });
 
 describe('creating', () => {
-  test('the answer is the id and nothing else', async () => {
+  test('the answer is the id, by both of its names, and nothing else', async () => {
     const answer = await call(keys.PROVIDER, 'POST /v2/org', { body: { name: 'An organisation' } });
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ id: expect.any(Number), status: 'success' });
+    expect(answer.body).toEqual({ org_id: answer.body.id, id: answer.body.id, status: 'success' });
     expect(Number.isSafeInteger(answer.body.id)).toBe(true);
+    expect(Object.keys(answer.body)).toEqual(['org_id', 'id', 'status']);
   });
 
   test('what was given is what is read, trimmed', async () => {
     const id = await createOrganisation(keys.PROVIDER, ' Première ');
     const { body } = await call(keys.PROVIDER, `GET /v2/org/${id}`);
-    expect(body).toEqual({ id, name: 'Première', created_at: expect.stringMatching(TIMESTAMP) });
-    expect(Object.keys(body)).toEqual(['id', 'name', 'created_at']);
+    expect(body).toEqual({ org_id: id, id, name: 'Première', created_at: expect.stringMatching(TIMESTAMP) });
+    expect(Object.keys(body)).toEqual(['org_id', 'id', 'name', 'created_at']);
   });
 
   test('the moment is the one that was stored', async () => {
@@ -74,6 +75,22 @@ describe('creating', () => {
   });
 });
 
+test('a PROVIDER’s key makes organisations with user_manage, and searches them with user_read', async () => {
+  const keyWith = async (permissions: string[]) =>
+    (await createKey(keys.PROVIDER, { has_restricted_permissions: true, permissions })).api_key;
+  const make = (by: string) => call(by, 'POST /v2/org', { body: { name: 'An organisation' } });
+  const search = (by: string) => call(by, 'GET /v2/org/search');
+  const [none, reader, manager] = [
+    await keyWith(['api_key_read', 'api_key_manage', 'api_key_verify']),
+    await keyWith(['user_read']),
+    await keyWith(['user_read', 'user_manage']),
+  ];
+  for (const by of [none, reader]) expectForbidden(await writingNothing(() => make(by)), 'PERMISSION_DENIED');
+  expectForbidden(await search(none), 'PERMISSION_DENIED');
+  expect((await search(reader)).status).toBe(200);
+  expect((await make(manager)).status).toBe(200);
+});
+
 describe('reading', () => {
   test('a user reads its own', async () => {
     const { body } = await call(keys.PUBLISHER, `GET /v2/org/${orgId}`);
@@ -105,8 +122,8 @@ describe('searching', () => {
       max_page: 2,
       count: 3,
       orgs: [
-        { id: ids[0], name: 'Paged 3', created_at: expect.stringMatching(TIMESTAMP) },
-        { id: ids[1], name: 'Paged 2', created_at: expect.stringMatching(TIMESTAMP) },
+        { org_id: ids[0], id: ids[0], name: 'Paged 3', created_at: expect.stringMatching(TIMESTAMP) },
+        { org_id: ids[1], id: ids[1], name: 'Paged 2', created_at: expect.stringMatching(TIMESTAMP) },
       ],
     });
     const second = (await call(keys.PROVIDER, 'GET /v2/org/search?query=paged&per_page=2&page=2')).body;
@@ -124,6 +141,34 @@ describe('searching', () => {
     const [counted] = await readRows('SELECT count(*) AS n FROM organisations');
     expect(body.count).toBe(counted?.n);
     expect(body.orgs.map(({ id }: { id: number }) => id)).toContain((await readCurrent(keys.PROVIDER)).org_id);
+  });
+
+  test('an org_id finds its organisation', async () => {
+    const id = await createOrganisation(keys.PROVIDER);
+    const { body } = await call(keys.PROVIDER, `GET /v2/org/search?org_id=${id}`);
+    expect(body).toMatchObject({ page: 1, max_page: 1, count: 1, orgs: [{ org_id: id }] });
+    expect(body.orgs).toEqual([(await call(keys.PROVIDER, `GET /v2/org/${id}`)).body]);
+  });
+
+  test('an org_id and a query both have to match', async () => {
+    const id = await createOrganisation(keys.PROVIDER, 'Both of them');
+    await createOrganisation(keys.PROVIDER, 'Both of them');
+    const find = async (query: string) => (await call(keys.PROVIDER, `GET /v2/org/search?${query}`)).body.count;
+    expect(await find(`org_id=${id}&query=both`)).toBe(1);
+    expect(await find(`org_id=${id}&query=neither`)).toBe(0);
+  });
+
+  test('an org_id that no organisation has finds none', async () => {
+    const { body } = await call(keys.PROVIDER, 'GET /v2/org/search?org_id=999999');
+    expect(body).toEqual({ page: 1, max_page: 1, count: 0, orgs: [] });
+  });
+
+  test.each(['0', '-1', 'one', '1.5', ''])('an org_id of %j is refused', async (id) => {
+    expectInvalid(await call(keys.PROVIDER, `GET /v2/org/search?org_id=${id}`), ['org_id']);
+  });
+
+  test('only a PROVIDER may, for its own organisation too', async () => {
+    expectOutOfReach(await call(keys.ORG_ADMIN, `GET /v2/org/search?org_id=${orgId}`), /PROVIDER/);
   });
 
   test('nothing found is one empty page', async () => {

@@ -48,6 +48,11 @@ describe.each([
 test.each<[string, Partial<Env>]>([
   ['RATE_LIMIT', { RATE_LIMIT: 'sometimes' }],
   ['KEY_PREFIX', { KEY_PREFIX: 'Not A Prefix' }],
+  ['KEY_PREFIX', { KEY_PREFIX: 'a'.repeat(17) }],
+  ['KEY_PREFIX', { KEY_PREFIX: '1k' }],
+  ['RETIRED_KEY_PREFIXES.1', { RETIRED_KEY_PREFIXES: 'old,Not A Prefix' }],
+  ['RETIRED_KEY_PREFIXES.1', { RETIRED_KEY_PREFIXES: 'old,' }],
+  ['RETIRED_KEY_PREFIXES.0', { RETIRED_KEY_PREFIXES: 'o' }],
   // JavaScript reads an empty text as 0, which would be another setting.
   ['MAX_STALENESS_SECONDS', { MAX_STALENESS_SECONDS: '' }],
   ['MAX_STALENESS_SECONDS', { MAX_STALENESS_SECONDS: ' ' }],

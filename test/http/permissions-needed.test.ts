@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import { PERMISSION_NAMES, type PermissionName } from '../../src/domain/permissions/permissions.ts';
-import { call, createKey, readCurrent } from '../support/client.ts';
+import { type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectOutOfReach } from '../support/expect-error.ts';
+import { form } from '../support/form.ts';
 import { createUser, newUser } from '../support/people.ts';
 
 /*
@@ -29,7 +30,7 @@ const NEEDED: Record<string, PermissionName[]> = {
 /** What a key needs besides to make and change a PUBLISHER. */
 const OF_PUBLISHER: string[] = ['review_read', 'api_key_read'];
 
-const CALLS: Record<string, () => Promise<{ path: string; body?: unknown }>> = {
+const CALLS: Record<string, () => Promise<{ path: string } & CallOptions>> = {
   'GET /v2/api_keys': async () => ({ path: '' }),
   'GET /v2/api_keys/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
   'POST /v2/api_keys/find': async () => ({ path: '', body: { api_key: (await narrowKey([])).api_key } }),
@@ -43,7 +44,9 @@ const CALLS: Record<string, () => Promise<{ path: string; body?: unknown }>> = {
   'POST /v2/api_keys/rotate/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
   'POST /v2/api_keys/explain/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
   'POST /v2/api_keys/verify': async () => ({ path: '', body: { api_key: (await narrowKey([])).api_key } }),
+  'POST /v2/introspect': async () => ({ path: '', ...form({ token: (await narrowKey([])).api_key }) }),
   'GET /v2/user/search': async () => ({ path: '' }),
+  'GET /v2/user/search/count': async () => ({ path: '' }),
   'GET /v2/user/{id}': async () => ({ path: `/${await publisher()}` }),
   'POST /v2/user': async () => ({ path: '', body: newUser({ role: 'PUBLISHER' }) }),
   'POST /v2/user/{id}': async () => ({ path: `/${await publisher()}`, body: { first_name: 'Renamed' } }),
@@ -56,12 +59,14 @@ test.each([
   ['POST /v2/api_keys/find', 'api_key_read'],
   ['POST /v2/api_keys/explain/{id}', 'api_key_read'],
   ['POST /v2/api_keys/verify', 'api_key_verify'],
+  ['POST /v2/introspect', 'api_key_verify'],
   ['POST /v2/api_keys', 'api_key_manage'],
   ['PUT /v2/api_keys/{id}', 'api_key_manage'],
   ['POST /v2/api_keys/revoke/{id}', 'api_key_manage'],
   ['GET /v2/api_keys/key/{id}', 'api_key_manage'],
   ['POST /v2/api_keys/rotate/{id}', 'api_key_manage'],
   ['GET /v2/user/search', 'user_read'],
+  ['GET /v2/user/search/count', 'user_read'],
   ['GET /v2/user/{id}', 'user_read'],
   ['POST /v2/user/{id}', 'user_manage'],
   ['DELETE /v2/user/{id}', 'user_manage'],
@@ -91,14 +96,19 @@ test.each(['GET /v2/api_keys/current', 'GET /v2/user/me', 'GET /v2/permissions']
   },
 );
 
+test('giving up the key that calls needs no permission', async () => {
+  const { api_key } = await narrowKey([]);
+  expect((await call(api_key, 'POST /v2/api_keys/revoke_current')).status).toBe(200);
+});
+
 test('reading one’s own organisation needs no permission', async () => {
   const { api_key } = await narrowKey([]);
   expect((await call(api_key, `GET /v2/org/${orgId}`)).status).toBe(200);
 });
 
 async function make(route: string, key: string) {
-  const { path, body } = (await CALLS[route]?.()) ?? { path: '' };
-  return call(key, route.replace('/{id}', '') + path, body === undefined ? {} : { body });
+  const { path, ...options } = (await CALLS[route]?.()) ?? { path: '' };
+  return call(key, route.replace('/{id}', '') + path, options);
 }
 
 function narrowKey(permissions: readonly string[]) {

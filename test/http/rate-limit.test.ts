@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { CALLS_A_MINUTE } from '../../src/domain/limits.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
@@ -16,6 +17,10 @@ const LIMITED: CallOptions = { env: { RATE_LIMIT: 'on' } };
 const SECRETS_LIMITED: CallOptions = { env: { SECRETS_RATE_LIMIT: env.SECRETS_RATE_LIMIT } };
 /** A few more than the limit of a user. */
 const FLOOD = 310;
+
+const [CONFIGURATION = ''] = Object.values(
+  import.meta.glob<string>('../../wrangler.toml', { eager: true, import: 'default', query: '?raw' }),
+);
 
 let keys: RoleKeys;
 beforeAll(async () => {
@@ -141,6 +146,58 @@ describe('past the limit', () => {
     expect((await call(keys.PUBLISHER, 'GET /v2/permissions', off)).status).toBe(200);
     const { id } = await createKey(keys.ORG_ADMIN);
     expect((await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}`, off)).status).toBe(200);
+  });
+});
+
+describe('the policy is told', () => {
+  const POLICY = '"user";q=300;w=60, "org";q=3000;w=60';
+  const SPENT = { env: { RATE_LIMIT: 'on', USER_RATE_LIMIT: { limit: async () => ({ success: false }) } } };
+  const policyOf = async (by: string | null, route: string, options: CallOptions = LIMITED) =>
+    (await call(by, route, { ...LIMITED, ...options })).headers.get('RateLimit-Policy');
+
+  test('in the numbers that the platform was given', () => {
+    const given = Object.fromEntries(
+      [
+        ...CONFIGURATION.matchAll(/name = "(\w+)"\nnamespace_id = "\d+"\nsimple = \{ limit = (\d+), period = 60 \}/g),
+      ].map(([, name, limit]) => [name, Number(limit)]),
+    );
+    expect(given).toMatchObject({
+      USER_RATE_LIMIT: CALLS_A_MINUTE.user,
+      ORG_RATE_LIMIT: CALLS_A_MINUTE.organisation,
+      TAKING_AWAY_RATE_LIMIT: 300,
+    });
+    expect(POLICY).toBe(`"user";q=${given.USER_RATE_LIMIT};w=60, "org";q=${given.ORG_RATE_LIMIT};w=60`);
+  });
+
+  test.each([
+    'GET /v2/api_keys',
+    'POST /v2/api_keys',
+    'GET /v2/api_keys/999999',
+    'GET /v2/nothing',
+    'DELETE /v2/api_keys',
+    'GET /v2/user/search',
+  ])('on %s', async (route) => {
+    expect(await policyOf(keys.ORG_ADMIN, route)).toBe(POLICY);
+    expect(await policyOf(keys.ORG_ADMIN, route, SPENT)).toBe(POLICY);
+  });
+
+  test('on a change of a user that takes nothing away, and on no other', async () => {
+    const { first } = await twoAdministrators();
+    const route = `POST /v2/user/${await createUser(first.key)}`;
+    expect(await policyOf(first.key, route, { ...LIMITED, body: { first_name: 'New' } })).toBe(POLICY);
+    expect(await policyOf(first.key, route, { ...LIMITED, body: { disabled: true } })).toBeNull();
+  });
+
+  test('not on what has another limit or none, and not where the limit is off', async () => {
+    const { first } = await twoAdministrators();
+    const { id } = await createKey(first.key);
+    expect(await policyOf(first.key, `POST /v2/api_keys/revoke/${id}`)).toBeNull();
+    expect(await policyOf(first.key, `DELETE /v2/user/${await createUser(first.key)}`)).toBeNull();
+    const body = { api_key: first.key };
+    expect(await policyOf(first.key, 'POST /v2/api_keys/verify', { body })).toBeNull();
+    expect(await policyOf(null, 'GET /v2/api_keys')).toBeNull();
+    expect(await policyOf(null, 'GET /nowhere')).toBeNull();
+    expect(await policyOf(first.key, 'GET /v2/api_keys', { env: { RATE_LIMIT: 'off' } })).toBeNull();
   });
 });
 

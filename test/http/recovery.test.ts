@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import { recoverDeployment } from '../../src/domain/organisations/recover-deployment.ts';
+import { recoverDeployment } from '../../src/domain/deployment/recover-deployment.ts';
 import { call } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { readEvents } from '../support/events.ts';

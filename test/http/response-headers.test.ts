@@ -29,8 +29,9 @@ const CALLS: [status: number, by: 'ORG_ADMIN' | 'PUBLISHER' | null, route: strin
   [403, 'PUBLISHER', 'POST /v2/api_keys', { body: { label: 'a key' } }],
   [404, 'ORG_ADMIN', 'GET /v2/api_keys/999999', {}],
   [404, 'ORG_ADMIN', 'GET /v2/nothing', {}],
-  [404, 'ORG_ADMIN', 'OPTIONS /v2/api_keys', {}],
+  [405, 'ORG_ADMIN', 'OPTIONS /v2/api_keys', {}],
   [401, null, 'OPTIONS /v2/api_keys', {}],
+  [405, 'ORG_ADMIN', 'DELETE /v2/api_keys/1', {}],
   [413, 'ORG_ADMIN', 'POST /v2/api_keys', { body: ' '.repeat(70 * 1024) }],
   [415, 'ORG_ADMIN', 'POST /v2/api_keys', { body: '{}', headers: TEXT }],
   [500, 'ORG_ADMIN', 'GET /v2/api_keys', { env: { RATE_LIMIT: 'sometimes' } }],
@@ -81,8 +82,8 @@ describe.each(CALLS)('a %i for %s of %s', (status, by, route, options) => {
     expectHardened(answer.headers, 'max-age=31536000');
   });
 
-  test('asks for a key where one is missing, and only there', () => {
-    expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401);
+  test('has a challenge where a key or a permission is missing, and only there', () => {
+    expect(answer.headers.has('WWW-Authenticate')).toBe(status === 401 || status === 403);
   });
 
   test('is JSON', () => {

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
 import { type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { expectUnauthenticated } from '../support/expect-error.ts';
+import { expectOutOfReach, expectUnauthenticated } from '../support/expect-error.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
+import { changeUser, createPerson } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
 
@@ -78,6 +79,59 @@ test('a key that changes itself again and again cannot hold off its revocation',
   });
   expect((await revoke(keys.ORG_ADMIN, id, { env: { DB } })).status).toBe(200);
   expectUnauthenticated(await call(api_key, 'GET /v2/api_keys/current'), 'REVOKED');
+});
+
+test('a key that changes itself again and again can revoke itself by its id', { timeout: 30_000 }, async () => {
+  const { id, api_key } = await createKey(keys.BUSINESS_MANAGER);
+  let changes = 0;
+  const DB = watchDatabase(async () => {
+    changes += 1;
+    if (changes > 60) return;
+    const changed = await call(api_key, `PUT /v2/api_keys/${id}`, { body: { label: `change ${changes}` } });
+    expect([200, 401]).toContain(changed.status);
+  });
+  expect((await revoke(api_key, id, { env: { DB } })).status).toBe(200);
+  expectUnauthenticated(await call(api_key, 'GET /v2/api_keys/current'), 'REVOKED');
+});
+
+test('a secret that is rotated out while it revokes its key by its id does not', async () => {
+  const { id, api_key } = await createKey(keys.BUSINESS_MANAGER);
+  let fresh: string | undefined;
+  const DB = watchDatabase(async () => {
+    if (fresh !== undefined) return;
+    fresh = '';
+    const body = { overlap_seconds: 3600 };
+    fresh = (await call(api_key, `POST /v2/api_keys/rotate/${id}`, { body })).body.api_key;
+  });
+  expectOutOfReach(await revoke(api_key, id, { env: { DB } }), /Use the new one/);
+  expect((await readCurrent(String(fresh))).id).toBe(id);
+});
+
+test('a key that changes its user again and again cannot hold off its revocation', { timeout: 30_000 }, async () => {
+  const { id, key, keyId } = await createPerson(keys.PROVIDER, 'ORG_ADMIN');
+  let changes = 0;
+  const DB = watchDatabase(async () => {
+    changes += 1;
+    if (changes > 60) return;
+    const changed = await call(key, `POST /v2/user/${id}`, { body: { first_name: `Change ${changes}` } });
+    expect([200, 401]).toContain(changed.status);
+  });
+  expect((await revoke(keys.PROVIDER, keyId, { env: { DB } })).status).toBe(200);
+  expectUnauthenticated(await call(key, 'GET /v2/api_keys/current'), 'REVOKED');
+});
+
+test('a key whose user is made PROVIDER just before is revoked by PROVIDER only', async () => {
+  const { org_id } = await readCurrent(keys.PROVIDER);
+  const admin = await createPerson(keys.PROVIDER, 'ORG_ADMIN', org_id);
+  const user = await createPerson(keys.PROVIDER, 'ORG_MANAGER', org_id);
+  let isFirst = true;
+  const DB = watchDatabase(async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await changeUser(keys.PROVIDER, user.id, { role: 'PROVIDER' });
+  });
+  expectOutOfReach(await revoke(admin.key, user.keyId, { env: { DB } }), /PROVIDER only/);
+  expect((await readCurrent(user.key)).id).toBe(user.keyId);
 });
 
 test('an expired key can be revoked', async () => {

@@ -17,7 +17,7 @@ import { type OwnIsolate, openIsolate } from '../support/own-isolate.ts';
 import { createPerson, deleteUser } from '../support/people.ts';
 import { alter, countRows, readRows, writingNothing } from '../support/stored.ts';
 
-const WEEK_SECONDS = 604_800;
+const MONTH_SECONDS = 2_592_000;
 
 let keys: RoleKeys;
 beforeAll(async () => {
@@ -29,12 +29,8 @@ function rotate(by: string, id: number | string, body: unknown = {}, options: Ca
 }
 
 /** Rotates a key and gives the new secret. */
-async function rotated(by: string, id: number, overlapSeconds?: number): Promise<string> {
-  const { status, body } = await rotate(
-    by,
-    id,
-    overlapSeconds === undefined ? {} : { overlap_seconds: overlapSeconds },
-  );
+async function rotated(by: string, id: number, overlapSeconds?: number, endsPrevious?: boolean): Promise<string> {
+  const { status, body } = await rotate(by, id, { overlap_seconds: overlapSeconds, end_previous: endsPrevious });
   if (status !== 200) throw new Error(`It was not rotated: ${status} ${JSON.stringify(body)}`);
   return body.api_key;
 }
@@ -115,7 +111,7 @@ test('a key may rotate itself', async () => {
   expect((await readCurrent(next)).id).toBe(id);
 });
 
-test.each([1, 3600, WEEK_SECONDS])(
+test.each([1, 3600, MONTH_SECONDS])(
   'for an overlap of %d s the old secret works, and not at its end',
   async (seconds) => {
     const isolate = openIsolate();
@@ -165,7 +161,7 @@ test('the overlap never goes beyond the expiry of the key', async () => {
   const day = new Date(isolate.now + 2 * 24 * 3600 * 1000).toISOString().slice(0, 10);
   const expiresAt = Date.parse(`${day}T00:00:00Z`);
   const { id, api_key } = await createKey(keys.ORG_ADMIN, { expiration_date: day });
-  const next = await rotateIn(isolate, id, WEEK_SECONDS);
+  const next = await rotateIn(isolate, id, MONTH_SECONDS);
   expect((await secretsOf(id)).map(({ retires_at }) => retires_at)).toEqual([expiresAt, null]);
 
   isolate.now = expiresAt - 1;
@@ -195,14 +191,46 @@ test('an expired key can be rotated, and neither secret works', async () => {
   expectUnauthenticated(await use(next), 'EXPIRED');
 });
 
-test('a second rotation within an overlap ends it: two secrets work at most', async () => {
+test.each<[string, unknown]>([
+  ['the same again', { overlap_seconds: 3600 }],
+  ['none of its own', {}],
+  ['end_previous of false', { overlap_seconds: 60, end_previous: false }],
+])('within an overlap, a rotation with %s is a 400 that says until when, and both secrets work', async (_, body) => {
+  const isolate = openIsolate();
+  const { id, api_key } = await createKey(keys.ORG_ADMIN);
+  const next = await rotateIn(isolate, id, 3600);
+  const until = new Date(isolate.now + 3_600_000).toISOString();
+  isolate.now += 3_599_999;
+  const again = await writingNothing(() => isolate.call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body }));
+  expectInvalid(again, ['end_previous']);
+  expect(again.body.errors.json.end_previous).toContain(until);
+  expect([await codeIn(isolate, api_key), await codeIn(isolate, next)]).toEqual(['VALID', 'VALID']);
+
+  // At the end of the overlap there is nothing to keep.
+  isolate.now += 1;
+  expect((await isolate.call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body })).status).toBe(200);
+});
+
+test('a rotation within an overlap that is refused takes nothing from the secrets that may leave', async () => {
+  const { id } = await createKey(keys.ORG_ADMIN);
+  await rotated(keys.ORG_ADMIN, id, 3600);
+  let charged = 0;
+  const limit = async () => {
+    charged += 1;
+    return { success: true };
+  };
+  expectInvalid(await rotate(keys.ORG_ADMIN, id, {}, { env: { SECRETS_RATE_LIMIT: { limit } } }), ['end_previous']);
+  expect(charged).toBe(0);
+});
+
+test('a rotation that is told to end the overlap before it does so: two secrets work at most', async () => {
   const { id, api_key: first } = await createKey(keys.ORG_ADMIN);
   const second = await rotated(keys.ORG_ADMIN, id, 3600);
   expect([(await use(first)).status, (await use(second)).status]).toEqual([200, 200]);
-  const third = await rotated(keys.ORG_ADMIN, id, 3600);
+  const third = await rotated(keys.ORG_ADMIN, id, 3600, true);
   expectUnauthenticated(await use(first), 'REVOKED');
   expect([(await use(second)).status, (await use(third)).status]).toEqual([200, 200]);
-  const fourth = await rotated(keys.ORG_ADMIN, id);
+  const fourth = await rotated(keys.ORG_ADMIN, id, undefined, true);
   for (const old of [first, second, third]) expectUnauthenticated(await use(old), 'REVOKED');
   expect((await readCurrent(fourth)).id).toBe(id);
 });
@@ -226,7 +254,7 @@ test('a rotation leaves the overlaps of other keys alone', async () => {
   const [one, other] = [await createKey(keys.ORG_ADMIN), await createKey(keys.ORG_ADMIN)];
   await rotated(keys.ORG_ADMIN, one.id, 3600);
   await rotated(keys.ORG_ADMIN, other.id, 3600);
-  await rotated(keys.ORG_ADMIN, other.id, 3600);
+  await rotated(keys.ORG_ADMIN, other.id, 3600, true);
   expect((await readCurrent(one.api_key)).id).toBe(one.id);
 });
 
@@ -259,7 +287,7 @@ test('a secret that was rotated out keeps its hash and loses its sealed form, ov
   const { id, api_key } = await createKey(keys.ORG_ADMIN);
   const [made] = await secretsOf(id);
   const second = await rotated(keys.ORG_ADMIN, id, 3600);
-  const third = await rotated(keys.ORG_ADMIN, id);
+  const third = await rotated(keys.ORG_ADMIN, id, 0, true);
   const secrets = await secretsOf(id);
   expect(secrets.map(({ hash }) => hash)).toEqual(await Promise.all([api_key, second, third].map(hashApiKey)));
   expect(secrets.map(({ sealed }) => sealed)).toEqual([null, null, expect.stringMatching(/^v1\.test\./)]);
@@ -298,12 +326,13 @@ test('a list is searched by the new hint', async () => {
 
 test.each<[string, unknown, string[]]>([
   ['an overlap below 0', { overlap_seconds: -1 }, ['overlap_seconds']],
-  ['an overlap above a week', { overlap_seconds: 604_801 }, ['overlap_seconds']],
+  ['an overlap above 30 days', { overlap_seconds: 2_592_001 }, ['overlap_seconds']],
   ['an overlap of part of a second', { overlap_seconds: 1.5 }, ['overlap_seconds']],
   ['an overlap in text', { overlap_seconds: '1' }, ['overlap_seconds']],
   ['an overlap of null', { overlap_seconds: null }, ['overlap_seconds']],
   ['an overlap that is too large for a number', '{"overlap_seconds":1e999}', ['overlap_seconds']],
   ['a field that no one knows', { overlap: 60 }, ['overlap']],
+  ['an answer in text to whether the overlap may end', { end_previous: 'true' }, ['end_previous']],
   ['two faults', { overlap_seconds: -1, overlap: 60 }, ['overlap_seconds', 'overlap']],
   ['a list', [], ['body']],
   ['no JSON', '{', ['body']],
@@ -377,6 +406,16 @@ test('a rotation is one row in the feed and one audit event, which says from whi
     key_changes: Number(before.key_changes) + 1,
     audit_events: Number(before.audit_events) + 1,
   });
+});
+
+test('of a rotation that ended an overlap, the event says so; of one that found none to end, not', async () => {
+  const { id } = await createKey(keys.ORG_ADMIN);
+  const changesOf = async () => {
+    const { events } = await eventsOf(keys.PROVIDER, () => rotated(keys.ORG_ADMIN, id, 60, true));
+    return events[0]?.changes;
+  };
+  expect(await changesOf()).toEqual({ key_hint: expect.any(Array), overlap_seconds: 60 });
+  expect(await changesOf()).toEqual({ key_hint: expect.any(Array), overlap_seconds: 60, end_previous: true });
 });
 
 test('when the rotation cannot be written down, the old secret stays and no new one leaves', async () => {

@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
 import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { type Answer, call, createKey, readCurrent, readKey } from '../support/client.ts';
+import { type Answer, type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectUnauthenticated } from '../support/expect-error.ts';
 import { openIsolate } from '../support/own-isolate.ts';
-import { countRows, readRows } from '../support/stored.ts';
+import { alter, countRows, readRows } from '../support/stored.ts';
+import { meetingPlace, watchDatabase } from '../support/watched-database.ts';
 
 let keys: RoleKeys;
 beforeAll(async () => {
@@ -15,8 +16,9 @@ function times<Result>(count: number, act: (n: number) => Promise<Result>): Prom
   return Promise.all(Array.from({ length: count }, (_, n) => act(n)));
 }
 
-function rotate(id: number, overlapSeconds: number): Promise<Answer> {
-  return call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: overlapSeconds } });
+function rotate(id: number, overlapSeconds: number, options: CallOptions = {}): Promise<Answer> {
+  const body = { overlap_seconds: overlapSeconds };
+  return call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body, ...options });
 }
 
 /** Uses a secret, from an address of its own: those that are in no cache are budgeted by address. */
@@ -56,7 +58,12 @@ test.each([
     const answers = await times(50, () => rotate(made.id, overlap));
     const won = given(answers);
     expect(won.length).toBeGreaterThan(0);
-    for (const answer of answers.filter(({ status }) => status !== 200)) expectInvalid(answer, ['id']);
+    if (overlap > 0) expect(won).toHaveLength(1);
+    for (const answer of answers.filter(({ status }) => status !== 200)) {
+      // Who read the key after the one that won finds its overlap.
+      const isLate = overlap > 0 && answer.body.errors?.json?.id === undefined;
+      expectInvalid(answer, [isLate ? 'end_previous' : 'id']);
+    }
 
     // What was answered is what is there, and nothing else was written.
     expect(await countEvents(made.id, 'api_key.rotated')).toBe(won.length);
@@ -92,12 +99,48 @@ test('of one rotation after the other within an overlap, two secrets work after 
   const made = await createKey(keys.ORG_ADMIN);
   const secrets: string[] = [made.api_key];
   for (let n = 0; n < 5; n++) {
-    const { body } = await rotate(made.id, 3600);
+    const { body } = await rotate(made.id, 3600, { body: { overlap_seconds: 3600, end_previous: true } });
     secrets.push(body.api_key);
     const statuses = [];
     for (const secret of secrets) statuses.push((await use(secret)).status);
     expect(statuses).toEqual([...Array(secrets.length - 2).fill(401), 200, 200]);
   }
+});
+
+test('of two rotations that were judged together, one wins and its overlap holds', async () => {
+  const { id, api_key: first } = await createKey(keys.ORG_ADMIN);
+  const meet = meetingPlace(2);
+  const DB = watchDatabase(meet);
+  const answers = await times(2, () => rotate(id, 3600, { env: { DB } }));
+  const [second] = given(answers);
+  expect(given(answers)).toHaveLength(1);
+  for (const answer of answers.filter(({ status }) => status !== 200)) expectInvalid(answer, ['id']);
+  for (const secret of [first, String(second)]) expect((await readCurrent(secret)).id).toBe(id);
+
+  // One that began before is held up until the transaction, while another one begins an overlap: it does not end that.
+  const other = await createKey(keys.ORG_ADMIN);
+  let isFirst = true;
+  const late = await rotate(other.id, 0, {
+    env: {
+      DB: watchDatabase(async () => {
+        if (isFirst) expect((await rotate(other.id, 3600)).status).toBe(200);
+        isFirst = false;
+      }),
+    },
+  });
+  expectInvalid(late, ['id']);
+  expect((await readCurrent(other.api_key)).id).toBe(other.id);
+});
+
+test('an overlap that runs at the commit is kept, whatever was read of it before', async () => {
+  const { id, api_key } = await createKey(keys.ORG_ADMIN);
+  expect((await rotate(id, 3600)).status).toBe(200);
+  const endAt = (moment: number) =>
+    alter('UPDATE api_key_secrets SET retires_at = ? WHERE hash = ?', moment, hashApiKey(api_key));
+  await endAt(1);
+  const DB = watchDatabase(() => endAt(Date.now() + 3_600_000));
+  expectInvalid(await rotate(id, 0, { env: { DB } }), ['end_previous']);
+  expect((await readCurrent(api_key)).id).toBe(id);
 });
 
 test.each([0, 3, 6, 9])(

@@ -27,7 +27,8 @@ beforeAll(async () => {
     return key;
   };
   const rotate = async (id: number, overlap_seconds: number): Promise<string> => {
-    const { body } = await call(keys.BUSINESS_MANAGER, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds } });
+    const rotation = { overlap_seconds, end_previous: true };
+    const { body } = await call(keys.BUSINESS_MANAGER, `POST /v2/api_keys/rotate/${id}`, { body: rotation });
     given.push(body.api_key);
     return body.api_key;
   };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Answer, type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { basic, form } from '../support/form.ts';
 import { dumpCache, dumpDatabase, readRows } from '../support/stored.ts';
 
 /*
@@ -61,6 +62,8 @@ beforeAll(async () => {
   });
   await visit(keys.ORG_ADMIN, 'POST /v2/api_keys/find', { body: { api_key: secret } });
   await visit(keys.ORG_MANAGER, 'POST /v2/api_keys/find', { body: { api_key: unused.api_key } });
+  await visit(keys.ORG_ADMIN, 'POST /v2/introspect', form({ token: secret }));
+  await visit(null, 'POST /v2/introspect', form({ token: secret }, basic('gateway', keys.ORG_ADMIN)));
   await visit(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${personal.id}`);
   await visit(secret, 'GET /v2/api_keys/current');
   await visit(keys.ORG_ADMIN, 'POST /v2/api_keys/find', { body: { api_key: secret } });
@@ -88,6 +91,12 @@ beforeAll(async () => {
   });
   await visit(keys.ORG_ADMIN, 'POST /v2/api_keys/find', { body: `{"api_key":"${secret}"` });
   await visit(keys.ORG_ADMIN, 'POST /v2/api_keys/find', { body: { api_key: secret, key: secret } });
+  await visit(keys.ORG_ADMIN, 'POST /v2/introspect', form({ ip: secret, permissions: secret, client_secret: secret }));
+  await visit(keys.ORG_ADMIN, 'POST /v2/introspect', form([...Array(2)].map(() => ['token', secret])));
+  await visit(keys.ORG_ADMIN, 'POST /v2/introspect', { body: `token=${secret}` });
+  await visit(keys.ORG_ADMIN, `POST /v2/introspect?token=${secret}`, form({ token: '' }));
+  await visit(null, 'POST /v2/introspect', form({ token: secret }, basic(secret, '')));
+  await visit(keys.ORG_ADMIN, 'POST /v2/introspect', form({ token: secret }, basic('gateway', secret)));
 
   // Failures: of settings, of the keyring, of the database within a change.
   await visit(secret, 'GET /v2/api_keys/current', { env: { RATE_LIMIT: 'sometimes' } });

@@ -149,7 +149,8 @@ test('after a rotation the new secret is seen, whether the old one still works o
   const { key } = await someone();
   const { id } = await createKey(key);
   for (const overlap_seconds of [3600, 0]) {
-    const { body } = await call(key, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds } });
+    const rotation = { overlap_seconds, end_previous: true };
+    const { body } = await call(key, `POST /v2/api_keys/rotate/${id}`, { body: rotation });
     expectSeen(await see(key, id), body);
   }
 });

@@ -61,6 +61,7 @@ const READS: [string, string][] = [
   ['ORG_ADMIN', 'POST /v2/api_keys/find'],
   ['ORG_ADMIN', 'GET /v2/user/me'],
   ['ORG_ADMIN', 'GET /v2/user/search'],
+  ['ORG_ADMIN', 'GET /v2/user/search/count'],
   ['ORG_ADMIN', 'GET /v2/user/:user'],
   ['ORG_ADMIN', 'GET /v2/org/2'],
   ['PROVIDER', 'GET /v2/org/search'],

@@ -152,6 +152,7 @@ describe('KV has something else of a key, which is not believed:', () => {
   const FOREIGN: [string, (record: Record<string, unknown>) => unknown][] = [
     ['one that lacks whether it is revoked', ({ revoked, ...others }) => others],
     ['one that lacks when its secret ends', ({ retiresAt, ...others }) => others],
+    ['one of an older version, which lacks when its key was created', ({ createdAt, ...others }) => others],
     ['one that lacks its list', ({ ipWhitelist, ...others }) => others],
     ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, pausedAt: 1 })],
     ['whether it is revoked, as a number', (record) => ({ ...record, revoked: 0 })],
@@ -290,6 +291,20 @@ const CHANGES: [string, change: (at: Location) => Promise<Answer>, expected: { s
     (at) => at.call(person.key, `POST /v2/api_keys/rotate/${person.keyId}`, { body: { overlap_seconds: 5 } }),
     { status: 401, body: { code: 'REVOKED' } },
   ],
+  [
+    'giving itself up',
+    (at) => at.call(person.key, 'POST /v2/api_keys/revoke_current'),
+    { status: 401, body: { code: 'REVOKED' } },
+  ],
+  [
+    'rotating its secret out with an overlap, which it ends itself',
+    async (at) => {
+      const body = { overlap_seconds: 3_600 };
+      await succeed(at.call(person.key, `POST /v2/api_keys/rotate/${person.keyId}`, { body }));
+      return at.call(person.key, 'POST /v2/api_keys/revoke_current');
+    },
+    { status: 401, body: { code: 'REVOKED' } },
+  ],
 ];
 
 describe.each(CHANGES)('%s in one location', (_, change, expected) => {
@@ -366,6 +381,7 @@ describe('KV is written to', () => {
     ['creating a key', () => 'POST /v2/api_keys', { label: 'new' }, 1],
     ['changing a key', () => `PUT /v2/api_keys/${person.keyId}`, { label: 'other' }, 1],
     ['revoking a key', () => `POST /v2/api_keys/revoke/${person.keyId}`, undefined, 1],
+    ['giving up the key that calls', () => 'POST /v2/api_keys/revoke_current', undefined, 1],
     ['rotating a key', () => `POST /v2/api_keys/rotate/${person.keyId}`, {}, 1],
     ['rotating a key with an overlap', () => `POST /v2/api_keys/rotate/${person.keyId}`, { overlap_seconds: 60 }, 2],
     ['changing a user', () => `POST /v2/user/${person.id}`, { role: 'PUBLISHER' }, 0],

@@ -8,18 +8,24 @@ import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { flushUses } from '../../src/domain/usage/record-use.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { parseSettings } from '../../src/env.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { UsageFlush, UseCount } from '../../src/storage/usage.ts';
 import worker from '../../src/worker.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectInvalid, expectNotFound } from '../support/expect-error.ts';
+import { form } from '../support/form.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { createOrganisation, createPerson } from '../support/people.ts';
 import { alter } from '../support/stored.ts';
+
+const [CONFIGURATION = ''] = Object.values(
+  import.meta.glob<string>('../../wrangler.toml', { eager: true, import: 'default', query: '?raw' }),
+);
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -124,7 +130,7 @@ describe('calls are counted by their codes:', () => {
     expect(days).toEqual([{ date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), ...expected }]);
   });
 
-  test('over RPC and verify, as over HTTP', async () => {
+  test('over RPC, verify and introspection, as over HTTP', async () => {
     const { id, api_key } = await createKey(keys.ORG_ADMIN, { ip_whitelist: ['192.0.2.0/24'] });
     const expired = await createKey(keys.ORG_ADMIN);
     await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", expired.id);
@@ -137,11 +143,13 @@ describe('calls are counted by their codes:', () => {
       expect(await verifyByRpc({ apiKey, ip, permissions })).toBe(code);
       const body = { api_key: apiKey, ip, permissions };
       expect((await countedCall(keys.ORG_ADMIN, 'POST /v2/api_keys/verify', { body })).body.code).toBe(code);
+      const asked = form({ token: apiKey, ip, permissions: permissions.join(' ') });
+      expect((await countedCall(keys.ORG_ADMIN, 'POST /v2/introspect', asked)).body.active).toBe(code === 'VALID');
       await countedCall(apiKey, 'GET /v2/api_keys/current', { ip });
     }
     await deliverSent();
-    expect((await usageOf(id)).totals).toEqual({ VALID: 3, IP_NOT_ALLOWED: 3 });
-    expect((await usageOf(expired.id)).totals).toEqual({ EXPIRED: 3 });
+    expect((await usageOf(id)).totals).toEqual({ VALID: 4, IP_NOT_ALLOWED: 4 });
+    expect((await usageOf(expired.id)).totals).toEqual({ EXPIRED: 4 });
     expect((await readKey(keys.ORG_ADMIN, expired.id)).last_used_at).toBe(null);
   });
 
@@ -350,6 +358,20 @@ describe('last_used_at', () => {
     await deliver([flushOf({ keyId: id, code: 'IP_NOT_ALLOWED', lastAt: Date.now() + HOUR_MS })]);
     expect(await lastUse(id)).toBe(used);
   });
+});
+
+test('the last use of a key is known within 60 s: what an isolate may collect for, and the queue after it', async () => {
+  const [consumer = ''] = CONFIGURATION.match(/\[\[queues\.consumers\]\]\nqueue = "latchkey-usage"\n(?:\w.*\n)+/) ?? [];
+  const waits = Number(/^max_batch_timeout = (\d+)$/m.exec(consumer)?.[1]);
+  const collects = [...Array(61).keys()].filter((seconds) => {
+    try {
+      return parseSettings({ ...env, USAGE_FLUSH_SECONDS: String(seconds) }).usageFlushMs === seconds * 1000;
+    } catch {
+      return false;
+    }
+  });
+  // The rest is for the message on its way, and for the batch.
+  expect(Math.max(...collects) + waits).toBeLessThanOrEqual(45);
 });
 
 describe('days', () => {

@@ -119,6 +119,28 @@ describe('creating a user is refused for', () => {
     expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), fields);
   });
 
+  test.each([
+    ['id', '0123456789abcdef01234567'],
+    ['status', 'active'],
+    ['created_at', 1_700_000_000],
+    ['disabled', false],
+    ['id', null],
+  ])('%s as %j, which is not to be given', async (field, value) => {
+    const body = newUser({ [field]: value });
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), [field]);
+  });
+
+  test('everything that is not to be given, at once with what is wrong', async () => {
+    const body = newUser({ id: 'x', status: 'x', created_at: 'x', password: 'x', email: 'x', lang: 'x', phone: 'x' });
+    expectInvalid(await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body })), [
+      'id',
+      'status',
+      'created_at',
+      'password',
+      'email',
+    ]);
+  });
+
   test('an organisation that does not exist', async () => {
     expectNotFound(
       await writingNothing(() => call(keys.PROVIDER, 'POST /v2/user', { body: newUser({ org_id: 999_999 }) })),
@@ -135,6 +157,93 @@ describe('changing a user is refused for', () => {
     ['null for disabled', { disabled: null }, ['disabled']],
   ])('%s', async (_, body, fields) => {
     expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body })), fields);
+  });
+});
+
+describe('a password is refused, and the answer says why and not which,', () => {
+  test.each(['Str0ng#Pass!', '', null, 1, { a: 'b' }])('%j', async (password) => {
+    for (const [route, body] of [
+      ['POST /v2/user', newUser({ password })],
+      [`POST /v2/user/${userId}`, { first_name: 'Renamed', password }],
+    ] as const) {
+      const answer = await writingNothing(() => call(keys.ORG_ADMIN, route, { body }));
+      expectInvalid(answer, ['password']);
+      expect(answer.body.errors.json.password).toMatch(/no passwords here/);
+      expect(JSON.stringify(answer.body)).not.toContain('Str0ng');
+    }
+  });
+});
+
+describe('what no call changes is refused with another value than the user has:', () => {
+  const OTHERS: [string, unknown][] = [
+    ['id', '0123456789abcdef01234567'],
+    ['id', ''],
+    ['id', null],
+    ['org_id', 1],
+    ['org_id', 999_999],
+    ['org_id', null],
+    ['status', 'active'],
+    ['status', 'disabled'],
+    ['status', null],
+    ['created_at', 1_700_000_000],
+    ['created_at', '1700000000'],
+    ['created_at', null],
+  ];
+
+  test.each(OTHERS)('%s as %j, alone, with a change, and in the user as it is read', async (field, value) => {
+    const read = await readUser(keys.ORG_ADMIN, userId);
+    for (const body of [{ [field]: value }, { first_name: 'Renamed', [field]: value }, { ...read, [field]: value }]) {
+      const answer = await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body }));
+      expectInvalid(answer, [field]);
+    }
+  });
+
+  test('a user of one organisation is not moved into another, by a PROVIDER either', async () => {
+    const body = { org_id: await createOrganisation(keys.PROVIDER) };
+    const answer = await writingNothing(() => call(keys.PROVIDER, `POST /v2/user/${userId}`, { body }));
+    expectInvalid(answer, ['org_id']);
+    expect(answer.body.errors.json.org_id).toMatch(/does not move/);
+  });
+
+  const FIXED = { id: 'x', org_id: 999_999, status: 'active', created_at: 1 };
+
+  test.each<[string, Record<string, unknown>, string[]]>([
+    ['what is no value', { email: 'x', role: 'OWNER', is_admin: true }, ['email', 'role', 'is_admin']],
+    ['what depends on others', { email: 'émail@test.example' }, ['email']],
+  ])('all of it in one answer with %s', async (_, wrong, fields) => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const body = { ...FIXED, ...wrong };
+    expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body })), [
+      'id',
+      'org_id',
+      'status',
+      'created_at',
+      ...fields,
+    ]);
+  });
+
+  test('all of it in one answer with oneself disabled', async () => {
+    const body = { ...FIXED, disabled: true };
+    expectInvalid(await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${ownId}`, { body })), [
+      'id',
+      'org_id',
+      'status',
+      'created_at',
+      'disabled',
+    ]);
+  });
+
+  test('of two of which one is right and one wrong, the wrong one is named', async () => {
+    const read = await readUser(keys.ORG_ADMIN, userId);
+    const body = { id: read.id, org_id: read.org_id + 1, email: 1 };
+    expectInvalid(await call(keys.ORG_ADMIN, `POST /v2/user/${userId}`, { body }), ['org_id', 'email']);
+  });
+
+  test('who may not change the user is told that first', async () => {
+    const admin = await createUser(keys.ORG_ADMIN, { role: 'ORG_ADMIN' });
+    const answer = await call(keys.ORG_MANAGER, `POST /v2/user/${admin}`, { body: { org_id: 999_999 } });
+    expectOutOfReach(answer, /ORG_ADMIN/);
+    await call(keys.ORG_ADMIN, `DELETE /v2/user/${admin}`);
   });
 });
 

@@ -4,7 +4,20 @@ import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound } from '../support/expect-error.ts';
 import { changeUser, createOrganisation, createUser, deleteUser, newUser, readUser } from '../support/people.ts';
-import { readRows } from '../support/stored.ts';
+import { alter, readRows, writingNothing } from '../support/stored.ts';
+
+/** Fields of the published API that are not kept, of the types that it names, of its older ones, and of none. */
+const NOT_KEPT: [string, unknown][] = [
+  ['lang', 'fr'],
+  ['lang', null],
+  ['phone', '+33302060628'],
+  ['phone', 33302060628],
+  ['business_ids', ['5409c35a97bbc544d8e26737']],
+  ['business_ids', []],
+  ['group_ids', [1, 2]],
+  ['sidebar_products', ['review_management']],
+  ['sidebar_products', { any: [{ thing: null }] }],
+];
 
 let keys: RoleKeys;
 let deploymentId: number;
@@ -64,6 +77,27 @@ describe('creating', () => {
     });
   });
 
+  test.each([...NOT_KEPT, ['send_invitation', true], ['send_invitation', 'False']] as [string, unknown][])(
+    '%s as %j is accepted and not kept',
+    async (field, value) => {
+      const plain = await readUser(keys.ORG_ADMIN, await createUser(keys.ORG_ADMIN));
+      const id = await createUser(keys.ORG_ADMIN, { [field]: value });
+      expect(Object.keys(await readUser(keys.ORG_ADMIN, id))).toEqual(Object.keys(plain));
+      const events = await readRows('SELECT changes FROM audit_events WHERE user_id = ?', id);
+      expect(events).toHaveLength(1);
+      expect(JSON.stringify(events)).not.toContain(field);
+    },
+  );
+
+  test('all that the published API takes but a password makes a user', async () => {
+    const id = await createUser(keys.ORG_ADMIN, {
+      role: 'BUSINESS_MANAGER',
+      ...Object.fromEntries(NOT_KEPT),
+      send_invitation: true,
+    });
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ role: 'BUSINESS_MANAGER', status: 'invited' });
+  });
+
   test('a main key makes users, too', async () => {
     const main = await createKey(keys.ORG_ADMIN, { user_type: 'bot' });
     const id = await createUser(main.api_key, { role: 'ORG_ADMIN' });
@@ -94,6 +128,44 @@ describe('changing', () => {
     await changeUser(keys.ORG_ADMIN, id, fields);
     expect(await readUser(keys.ORG_ADMIN, id)).toEqual({ ...before, ...fields });
     await deleteUser(keys.ORG_ADMIN, id);
+  });
+
+  test.each(NOT_KEPT)('%s as %j is accepted and not kept', async (field, value) => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const before = await readUser(keys.ORG_ADMIN, id);
+    await changeUser(keys.ORG_ADMIN, id, { [field]: value, first_name: 'Renamed' });
+    expect(await readUser(keys.ORG_ADMIN, id)).toEqual({ ...before, first_name: 'Renamed' });
+  });
+
+  describe('a user as it was read can be sent back', () => {
+    test.each<[string, (id: string) => Promise<unknown>]>([
+      ['as it was made', async () => {}],
+      ['once it is disabled', (id) => changeUser(keys.ORG_ADMIN, id, { disabled: true })],
+      ['once it has signed in', (id) => alter('UPDATE users SET signed_in_at = 1700000000000 WHERE id = ?', id)],
+      ['made within a second', (id) => alter('UPDATE users SET created_at = 1700000000999 WHERE id = ?', id)],
+    ])('%s: nothing changes, and nothing is written', async (_, happen) => {
+      const id = await createUser(keys.ORG_ADMIN, { role: 'ORG_MANAGER' });
+      await happen(id);
+      const read = await readUser(keys.ORG_ADMIN, id);
+      const answer = await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: read }));
+      expect([answer.status, answer.body]).toEqual([200, { id, status: 'success' }]);
+      expect(await readUser(keys.ORG_ADMIN, id)).toEqual(read);
+    });
+
+    test('with a change, which is made', async () => {
+      const id = await createUser(keys.ORG_ADMIN);
+      const changed = { ...(await readUser(keys.ORG_ADMIN, id)), last_name: 'Changed', role: 'PUBLISHER' };
+      await changeUser(keys.ORG_ADMIN, id, changed);
+      expect(await readUser(keys.ORG_ADMIN, id)).toEqual(changed);
+    });
+
+    test('by a PROVIDER from elsewhere, as a search found it', async () => {
+      const id = await createUser(keys.ORG_ADMIN, { email: 'sent-back@test.example' });
+      const { users } = (await call(keys.PROVIDER, `GET /v2/user/search?org_id=${orgId}&email=sent-back@test.example`))
+        .body;
+      await changeUser(keys.PROVIDER, id, users[0]);
+      expect(await readUser(keys.ORG_ADMIN, id)).toEqual(users[0]);
+    });
   });
 
   test('a user is enabled again', async () => {

@@ -5,6 +5,7 @@ import type { Role } from '../../src/domain/permissions/roles.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { form } from '../support/form.ts';
 import { createOrganisation, createUser, newUser } from '../support/people.ts';
 import { readRoleTable } from '../support/role-table.ts';
 import { countRows, readRows } from '../support/stored.ts';
@@ -12,8 +13,8 @@ import { countRows, readRows } from '../support/stored.ts';
 /*
  * Who gets which answer: one row for each call and what it is made on, one column for each caller, whose key is
  * unrestricted. PROVIDER is in the deployment's own organisation, the others are in another one; "main key" is a main
- * integration key of that. "Another organisation" is one that the caller is not in. (What `verify` says of a key is in
- * its answer: the status is 200 for every verdict.)
+ * integration key of that. "Another organisation" is one that the caller is not in. (What `verify` and `introspect`
+ * say of a key is in their answers: the status is 200 for every verdict.)
  */
 const TABLE = `
 | call                           | on                                       | PROVIDER | ORG_ADMIN | ORG_MANAGER | GROUP_MANAGER | BUSINESS_MANAGER | PUBLISHER | main key |
@@ -60,6 +61,8 @@ const TABLE = `
 | POST /v2/api_keys/revoke/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/revoke/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/revoke_current | with own key                           | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+
 | GET /v2/api_keys/key/{id}      | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
 | GET /v2/api_keys/key/{id}      | another's personal key                   | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
 | GET /v2/api_keys/key/{id}      | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
@@ -95,11 +98,20 @@ const TABLE = `
 | POST /v2/api_keys/verify       | another organisation's main key          | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 | POST /v2/api_keys/verify       | key that does not exist                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
 
+| POST /v2/introspect            | own key                                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another's personal key                   | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | main key                                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another organisation's personal key      | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | another organisation's main key          | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/introspect            | key that does not exist                  | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+
 | GET /v2/audit_events           |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 
 | GET /v2/user/me                |                                          | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | GET /v2/user/search            |                                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
 | GET /v2/user/search            | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
+| GET /v2/user/search/count      |                                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| GET /v2/user/search/count      | of another organisation                  | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
 
 | POST /v2/user                  | a PROVIDER                               | 200      | 403       | 403         | 403           | 403              | 403       | 403      |
 | POST /v2/user                  | an ORG_ADMIN                             | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
@@ -157,7 +169,14 @@ interface Subject {
   id?: number | string;
   query?: string;
   apiKey?: string;
+  /** Another key of the caller to call with. */
+  by?: string;
   fields?: Record<string, unknown>;
+}
+
+interface OwnedKey {
+  id: number;
+  apiKey: string;
 }
 
 let keys: RoleKeys;
@@ -191,7 +210,11 @@ const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
   'as a main key': async () => ({ fields: { user_type: 'bot' } }),
   'as a main key of another organisation': async () => ({ fields: { user_type: 'bot', org_id: elsewhere } }),
 
-  'own key': ({ userId, orgId, key }) => (key === callers.get('main key')?.key ? mainKeyOf(orgId) : keyOf(userId)),
+  'own key': (caller) => ownKeyOf(caller),
+  'with own key': async (caller) => {
+    const own = await ownKeyOf(caller);
+    return { ...own, by: own.apiKey };
+  },
   "another's personal key": async ({ orgId }) => keyOf(await personOf(orgId, 'PUBLISHER')),
   'main key': ({ orgId }) => mainKeyOf(orgId),
   "another organisation's personal key": async () => keyOf(await personOf(elsewhere, 'PUBLISHER')),
@@ -234,6 +257,10 @@ const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
   'POST /v2/org': () => ({ name: 'An organisation' }),
 };
 
+const FORMS: Record<string, (subject: Subject) => ReturnType<typeof form>> = {
+  'POST /v2/introspect': ({ apiKey = '' }) => form({ token: apiKey }),
+};
+
 const CODES: Record<number, string> = { 400: 'INVALID_REQUEST', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND' };
 
 test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call: route, on, caller, status }) => {
@@ -245,7 +272,8 @@ test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call
   const before = await countTraces();
 
   const path = route.replace('{id}', String(subject.id)) + (subject.query ?? '');
-  const answer = await call(by.key, path, body === undefined ? {} : { body });
+  const options = FORMS[route]?.(subject) ?? (body === undefined ? {} : { body });
+  const answer = await call(subject.by ?? by.key, path, options);
 
   const { code } = status < 400 ? { code: undefined } : answer.body;
   expect({ status: answer.status, code }).toEqual({ status, code: CODES[status] });
@@ -254,7 +282,7 @@ test.each(readRoleTable(TABLE))('$call $on: $caller gets $status', async ({ call
 
 test('the table has every call that there is', () => {
   const calls = createApp(compose).routes.filter(({ method }) => method !== 'ALL');
-  const paths = calls.map(({ method, path }) => `${method} ${path.replace(/:[a-z]+/g, '{id}')}`);
+  const paths = calls.map(({ method, path }) => `${method} ${path.replace(/:[a-z]+(\{[^/]*\})?/g, '{id}')}`);
   expect(new Set(readRoleTable(TABLE).map((row) => row.call))).toEqual(new Set(paths));
 });
 
@@ -268,7 +296,11 @@ function personOf(orgId: number, role: Role): Promise<string> {
   return createUser(keys.PROVIDER, { role, org_id: orgId });
 }
 
-async function keyOf(userId: string): Promise<Subject> {
+function ownKeyOf({ userId, orgId, key }: Caller): Promise<OwnedKey> {
+  return key === callers.get('main key')?.key ? mainKeyOf(orgId) : keyOf(userId);
+}
+
+async function keyOf(userId: string): Promise<OwnedKey> {
   const { id, api_key } = await createKey(keys.PROVIDER, { user_id: userId });
   return { id, apiKey: api_key };
 }
@@ -277,7 +309,7 @@ function createMainKey(orgId: number) {
   return createKey(keys.PROVIDER, { user_type: 'bot', org_id: orgId });
 }
 
-async function mainKeyOf(orgId: number): Promise<Subject> {
+async function mainKeyOf(orgId: number): Promise<OwnedKey> {
   const { id, api_key } = await createMainKey(orgId);
   return { id, apiKey: api_key };
 }

@@ -39,6 +39,7 @@ test("the README's transcript creates a key, uses it, sees it refused, revokes i
     'REVOKED',
   ]);
   expect(printed).toContain('{"valid":false,"code":"REVOKED"}');
+  expect(printed).toContain('{"active":false}');
   expect(printed).toMatch(/"check":"address","passed":false,"code":"IP_NOT_ALLOWED","detail":"192\.0\.2\.1 /);
 });
 

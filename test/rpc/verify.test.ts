@@ -1,10 +1,14 @@
-import { exports } from 'cloudflare:workers';
+import { createExecutionContext } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { RpcVerdict } from '../../src/wire/rpc.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { changeUser, createUser } from '../support/people.ts';
+import { alter } from '../support/stored.ts';
 
 const IP = '192.0.2.20';
 
@@ -43,10 +47,21 @@ describe('each denial has its code, status and message:', () => {
     ['IP_NOT_ALLOWED', 403, async () => verify({ apiKey: await listed(), ip: '198.51.100.1' })],
     ['PERMISSION_DENIED', 403, () => verify({ apiKey: keys.PUBLISHER, ip: IP, permissions: ['review_reply'] })],
     ['REVOKED', 401, async () => verify({ apiKey: await revoked(), ip: IP })],
+    ['USER_DISABLED', 401, async () => verify({ apiKey: await ofDisabledUser(), ip: IP })],
+    ['EXPIRED', 401, async () => verify({ apiKey: await expired(), ip: IP })],
+    ['UNAVAILABLE', 503, async () => verifyWithoutStorage((await createKey(keys.ORG_ADMIN)).api_key)],
   ];
   test.each(cases)('%s, %d', async (code, status, ask) => {
-    expect(await ask()).toEqual({ allowed: false, code, status, message: expect.stringMatching(/\.$/) });
+    const missing = code === 'PERMISSION_DENIED' ? { missing: ['review_reply'] } : {};
+    expect(await ask()).toEqual({ allowed: false, code, status, message: expect.stringMatching(/\.$/), ...missing });
   });
+});
+
+test('a refusal for permissions says which of them are missing, and no others', async () => {
+  const permissions: PermissionName[] = ['review_read', 'review_reply', 'user_manage'];
+  const verdict = await verify({ apiKey: keys.PUBLISHER, ip: IP, permissions });
+  expect(verdict).toMatchObject({ code: 'PERMISSION_DENIED', missing: ['review_reply', 'user_manage'] });
+  expect(verdict).toMatchObject({ message: expect.stringMatching(/: review_reply, user_manage\.$/) });
 });
 
 test('without an address, a key that has a list is refused and one that has none is not', async () => {
@@ -125,6 +140,32 @@ test('nothing but verify can be called: any method of the class could be, `priva
 
 async function listed(): Promise<string> {
   return (await createKey(keys.ORG_ADMIN, { ip_whitelist: ['192.0.2.0/24'] })).api_key;
+}
+
+/** As where storage is out of reach, and nothing is in memory. */
+function verifyWithoutStorage(apiKey: string): Promise<RpcVerdict> {
+  const outOfReach = () => {
+    throw new Error('D1_ERROR: Network connection lost.');
+  };
+  const bindings = {
+    ...env,
+    DB: new Proxy(env.DB, { get: outOfReach }),
+    KEY_CACHE: new Proxy(env.KEY_CACHE, { get: outOfReach }),
+  };
+  return Promise.resolve(new ApiKeys(createExecutionContext(), bindings).verify({ apiKey, ip: IP }));
+}
+
+async function ofDisabledUser(): Promise<string> {
+  const id = await createUser(keys.ORG_ADMIN, { role: 'PUBLISHER' });
+  const { api_key } = await createKey(keys.ORG_ADMIN, { user_id: id });
+  await changeUser(keys.ORG_ADMIN, id, { disabled: true });
+  return api_key;
+}
+
+async function expired(): Promise<string> {
+  const { id, api_key } = await createKey(keys.ORG_ADMIN);
+  await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", id);
+  return api_key;
 }
 
 async function revoked(): Promise<string> {

@@ -1,8 +1,8 @@
 import { env as bindings } from 'cloudflare:workers';
 import { expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 
 /*

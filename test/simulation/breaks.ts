@@ -1,5 +1,5 @@
+import type { Isolate } from '../../src/domain/isolate.ts';
 import { type FeedQuestion, HeardChanges } from '../../src/domain/verification/heard-changes.ts';
-import type { Isolate } from '../../src/domain/verification/isolate.ts';
 import type { KeyRecord } from '../../src/domain/verification/key-record.ts';
 import { RecentlyUsed } from '../../src/domain/verification/recently-used.ts';
 import type { FeedAnswer } from '../../src/storage/change-feed.ts';

@@ -1,6 +1,6 @@
 import { type Caller, callerOf } from '../../src/domain/authority/caller.ts';
+import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
 import { changeKey, type KeyPatch } from '../../src/domain/keys/change-key.ts';
-import { toDate } from '../../src/domain/keys/expiration.ts';
 import { revokeKey } from '../../src/domain/keys/revoke-key.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
@@ -9,7 +9,7 @@ import type { Services } from '../../src/domain/services.ts';
 import { changeUser } from '../../src/domain/users/change-user.ts';
 import { deleteUser } from '../../src/domain/users/delete-user.ts';
 import type { Call } from '../../src/domain/verification/decide-access.ts';
-import { type Isolate, newIsolate } from '../../src/domain/verification/isolate.ts';
+import { toDate } from '../../src/domain/verification/expiration.ts';
 import { compileKeyRecord } from '../../src/domain/verification/key-record.ts';
 import { readClock } from '../../src/domain/verification/read-clock.ts';
 import { verifyHash } from '../../src/domain/verification/verify-key.ts';
@@ -389,7 +389,12 @@ class World {
     await replaceSecret(
       services,
       key,
-      { secret: { hash, sealed: '', hint: '' }, mintedBy: key.userId, overlapEndsAt: now + overlap },
+      {
+        secret: { hash, sealed: '', hint: '' },
+        mintedBy: key.userId,
+        overlapEndsAt: now + overlap,
+        endsPrevious: true,
+      },
       { audit: { action: 'api_key.rotated', changes: {} }, actor: { operator: 'simulation' }, now },
     );
     this.#addHash(hash);
@@ -515,6 +520,7 @@ class World {
       ...isolate,
       settings: {
         keyPrefix: 'lk',
+        acceptedPrefixes: ['lk'],
         limitsCalls: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
@@ -569,6 +575,7 @@ function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch
     userRole: role,
     userDisabled: false,
     label: '',
+    createdAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

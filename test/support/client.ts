@@ -51,7 +51,8 @@ export async function call(key: string | null, route: string, options: CallOptio
   const response = await app.fetch(request, { ...env, ...LIFTED, ...options.env }, context);
   const text = await response.text();
   await waitOnExecutionContext(context);
-  const isJson = response.headers.get('Content-Type')?.startsWith('application/json');
+  // An answer to HEAD has a type and no body.
+  const isJson = text !== '' && response.headers.get('Content-Type')?.startsWith('application/json');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 

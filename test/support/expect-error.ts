@@ -39,6 +39,25 @@ export function expectNotFound(answer: Answer): void {
   expectError(answer, 404, 'NOT_FOUND');
 }
 
+/** A 405 that names the methods which the path takes. */
+export function expectMethodNotAllowed(answer: Answer, allowed: readonly string[]): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 405, 'METHOD_NOT_ALLOWED');
+  expect(answer.headers.get('Allow')?.split(', ').toSorted()).toEqual(allowed.toSorted());
+}
+
+/** A 409: what the call asks for cannot be had as things are. */
+export function expectConflict(answer: Answer, code: 'IDEMPOTENCY_GONE'): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 409, code);
+}
+
+/** A 422: the `Idempotency-Key` was used for something else. */
+export function expectMismatch(answer: Answer): void {
+  expect(answer.body.errors).toEqual({ json: SOME_TEXT });
+  expectError(answer, 422, 'IDEMPOTENCY_MISMATCH');
+}
+
 export function expectTooLarge(answer: Answer): void {
   expect(answer.body.errors).toEqual({ json: SOME_TEXT });
   expectError(answer, 413, 'BODY_TOO_LARGE');

@@ -2,7 +2,7 @@ import { type Answer, type CallOptions, call } from './client.ts';
 
 /**
  * Makes a call that sends the first byte of its body, waits until `meanwhile` is done, and sends the rest. Any client
- * can do so, for as long as the deadline of the body allows.
+ * can do so, for as long as the deadline of the body allows. A string is sent as it is, and anything else as JSON.
  */
 export async function holdBody(
   key: string,
@@ -11,7 +11,7 @@ export async function holdBody(
   meanwhile: () => Promise<unknown>,
   options: CallOptions = {},
 ): Promise<Answer> {
-  const bytes = new TextEncoder().encode(JSON.stringify(body));
+  const bytes = new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body));
   const begun = Promise.withResolvers<void>();
   const done = Promise.withResolvers<void>();
   const stream = new ReadableStream<Uint8Array>({

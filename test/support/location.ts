@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { type Answer, type CallOptions, call } from './client.ts';
 
 /*

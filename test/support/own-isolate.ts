@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
 import { type Answer, LIFTED } from './client.ts';
 
 /** A second isolate of the Worker, with its own memory and a clock that the test sets. */

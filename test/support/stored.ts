@@ -6,7 +6,15 @@ import { expect } from 'vitest';
  * call shows (that nothing was written).
  */
 
-const TABLES = ['organisations', 'users', 'api_keys', 'api_key_secrets', 'key_changes', 'audit_events'] as const;
+const TABLES = [
+  'organisations',
+  'users',
+  'api_keys',
+  'api_key_secrets',
+  'key_changes',
+  'audit_events',
+  'idempotent_answers',
+] as const;
 
 /** How many rows each table has. */
 export async function countRows(): Promise<Record<string, unknown>> {

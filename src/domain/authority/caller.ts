@@ -1,8 +1,8 @@
 import type { Actor } from '../../storage/commit-change.ts';
+import type { Judgement } from '../../storage/commit-guard.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
-import type { KeyRecord } from '../verification/key-record.ts';
-import type { Reach } from './reach.ts';
+import type { KeyRecord, Reach } from '../verification/key-record.ts';
 
 /** Who makes a call: a person or an integration, how far it reaches, and where the call comes from. */
 export interface Caller {
@@ -51,17 +51,30 @@ interface Concerned {
  * keys and users since, and the calling key not expired.
  */
 export function actorOf(caller: Caller, { apiKeyIds = [], userIds = [] }: Concerned = {}): Actor {
-  const { record } = caller.confirm;
+  const { keyId, userId, expiresAt } = caller.confirm.record;
+  return judgedBy(caller, { apiKeyIds: [keyId, ...apiKeyIds], userIds: [userId, ...userIds], expiresAt });
+}
+
+/**
+ * Who is written down for revoking the key that it calls with. Key and user may have changed since: the statement itself
+ * asks whether the calling secret is still live. Otherwise whoever else holds a leaked key could change it between each
+ * judgement and its write, and so prevent its revocation.
+ */
+export function holderOf(caller: Caller): Actor {
+  return judgedBy(caller, { apiKeyIds: [], userIds: [], expiresAt: null });
+}
+
+function judgedBy(caller: Caller, by: Pick<Judgement, 'apiKeyIds' | 'userIds' | 'expiresAt'>): Actor {
+  const { epoch, seq } = caller.confirm.record;
   return {
     userId: caller.user.id,
     apiKeyId: caller.apiKeyId,
     clientIp: caller.clientIp,
-    judgement: {
-      epoch: record.epoch,
-      seq: record.seq,
-      apiKeyIds: [record.keyId, ...apiKeyIds],
-      userIds: [record.userId, ...userIds],
-      expiresAt: record.expiresAt,
-    },
+    judgement: { epoch, seq, ...by },
   };
+}
+
+/** Whether the caller has access to this organisation: its own, or any for a PROVIDER. */
+export function hasAccessToOrganisation(caller: Caller, orgId: number): boolean {
+  return caller.user.role === 'PROVIDER' || caller.user.orgId === orgId;
 }

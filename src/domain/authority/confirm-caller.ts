@@ -1,7 +1,7 @@
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Verification } from '../services.ts';
 import { payerOfAddress } from '../verification/miss-budget.ts';
-import { confirmHash, verifyHash } from '../verification/verify-key.ts';
+import { confirmHash, denialOf, verifyHash } from '../verification/verify-key.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { Outcome } from './refusal.ts';
 
@@ -17,13 +17,25 @@ export async function confirmCaller(
   caller: Caller,
   needs: readonly PermissionName[] = caller.confirm.needs,
 ): Promise<Outcome<{ caller: Caller }>> {
-  const { clientIp, confirm } = caller;
-  const verdict = await confirmHash(services, confirm.secretHash, { clientIp, needs });
-  if (!verdict.allowed) return { refused: 'denied', code: verdict.code };
+  const confirmed = await confirmHolder(services, caller, needs);
+  if (confirmed.refused) return confirmed;
   // A secret in its overlap is refused. Otherwise whoever stole it could see the new secret, or create keys that
   // outlive the overlap.
-  if (verdict.record.retiresAt !== null) return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
-  return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
+  if (confirmed.caller.confirm.record.retiresAt !== null) {
+    return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
+  }
+  return confirmed;
+}
+
+/** The same for the one act that a secret in its overlap may do too: to give itself up. */
+export async function confirmHolder(
+  services: Verification,
+  { clientIp, confirm: { secretHash } }: Caller,
+  needs: readonly PermissionName[] = [],
+): Promise<Outcome<{ caller: Caller }>> {
+  const verdict = await confirmHash(services, secretHash, { clientIp, needs });
+  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
+  return { caller: callerOf({ secretHash, needs, record: verdict.record }, clientIp) };
 }
 
 /**
@@ -39,6 +51,6 @@ export async function reverifyCaller(
 ): Promise<Outcome<{ caller: Caller }>> {
   const { clientIp, confirm } = caller;
   const verdict = await verifyHash(services, confirm.secretHash, { clientIp, needs }, () => payerOfAddress(clientIp));
-  if (!verdict.allowed) return { refused: 'denied', code: verdict.code };
+  if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
   return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
 }

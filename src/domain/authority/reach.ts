@@ -1,17 +1,8 @@
 import { compileAllowlist, covers, parseNetwork } from '../addresses/allowlist.ts';
 import { type PermissionName, permissionsOfRole } from '../permissions/permissions.ts';
 import { mayGiveRole, type Role } from '../permissions/roles.ts';
+import type { Reach } from '../verification/key-record.ts';
 import type { Shortfall } from './refusal.ts';
-
-/** How far the calling key itself reaches. */
-export interface Reach {
-  userRole: Role;
-  /** Whether the key has all its user's permissions, future ones included, and no list of its own. */
-  isUnrestricted: boolean;
-  permissions: readonly PermissionName[];
-  ipWhitelist: readonly string[];
-  expirationDate: string | null;
-}
 
 /** The key that the caller wants to make, change, rotate or see. */
 export interface ReachedKey {

@@ -1,6 +1,7 @@
-import type { DenialCode } from '../../wire/denial.ts';
+import type { Denial } from '../../wire/denial.ts';
 import type { PermissionName } from '../permissions/permissions.ts';
 import type { Role } from '../permissions/roles.ts';
+import type { RetryRefusal } from '../retries/retry.ts';
 
 /*
  * Why an act of the domain was refused, as tagged values: the cases that a caller can do something about. Surprises are
@@ -29,12 +30,13 @@ export type Refusal =
    * The caller did not pass when it was judged again: for example its key was revoked, narrowed or expired since the
    * call began.
    */
-  | { refused: 'denied'; code: DenialCode }
+  | ({ refused: 'denied' } & Denial)
   /** Messages by field. */
   | { refused: 'invalid'; fields: Record<string, string> }
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */
   | { refused: 'not_found' }
   | { refused: 'out_of_reach'; shortfall: Shortfall }
+  | RetryRefusal
   /** Too often within a minute. */
   | { refused: 'rate_limited' }
   /** Secrets cannot be sealed or opened: the operator has to mend MASTER_KEYS. */

@@ -1,6 +1,5 @@
 import { log } from '../../log.ts';
 import { recordRefusal } from '../../storage/commit-change.ts';
-import type { Key } from '../keys/key.ts';
 import type { Stores } from '../services.ts';
 import { actorOf, type Caller } from './caller.ts';
 import type { Refusal, Shortfall } from './refusal.ts';
@@ -57,15 +56,4 @@ export async function refuseReach(
     });
   }
   return { refused: 'out_of_reach', shortfall };
-}
-
-/** `refuseReach` for an existing key. */
-export function refuseKeyReach(
-  services: Stores,
-  caller: Caller,
-  action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
-  key: Pick<Key, 'id' | 'orgId' | 'userId'>,
-  shortfall: Shortfall,
-): Promise<Refusal> {
-  return refuseReach(services, caller, { action, orgId: key.orgId, apiKeyId: key.id, userId: key.userId }, shortfall);
 }

@@ -1,13 +1,12 @@
 import { changeKeyFields } from '../../storage/change-keys.ts';
 import { differences } from '../audit/differences.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
-import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
 import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
+import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { findWrongKeyFields } from './key-rules.ts';
 
 type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;
@@ -16,7 +15,7 @@ type Restriction = Pick<KeyFields, 'hasRestrictedPermissions' | 'permissions'>;
 export type KeyPatch = {
   [Name in Exclude<keyof KeyFields, keyof Restriction>]: KeyFields[Name] | undefined;
 } & {
-  /** The two come together. `permissions` counts only for a restricted key. */
+  /** Both are given together. `permissions` counts only for a restricted key. */
   restriction: Restriction | undefined;
 };
 

@@ -5,15 +5,18 @@ import { findShortfall } from '../authority/reach.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { untilUncontended } from '../authority/until-uncontended.ts';
+import { chargedOnce } from '../limits.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { effectivePermissions, isPermissionName } from '../permissions/permissions.ts';
 import { administersKeys, BOT_ROLE, type Role, type UserType } from '../permissions/roles.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Acting, Secrets, Stores } from '../services.ts';
 import { findUserById } from '../users/find-user.ts';
 import { newUserId } from '../users/user.ts';
-import { KEY_FIELDS, type Key, type KeyFields } from './key.ts';
+import { KEY_FIELDS, type KeyFields } from './key.ts';
 import { findWrongKeyFields, type GivenKeyFields } from './key-rules.ts';
+import { type KeyWithSecret, replayKey } from './replay-key.ts';
 
 /** The fields of a new key, and whose key it is to be. `permissions` counts only with `hasRestrictedPermissions`. */
 export interface KeyRequest extends KeyFields {
@@ -35,14 +38,17 @@ type Owner =
 
 /**
  * Creates a key: for the caller's user, for another user, or as a main integration key.
+ * @param retry identifies the call for its retries; undefined: the call had no `Idempotency-Key`, and always creates a key
  * @returns the key, and its secret, which is stored nowhere in readable form
  */
 export function createKey(
   services: Acting & Secrets,
   caller: Caller,
   request: KeyRequest,
-): Promise<Outcome<{ key: Key; apiKey: string }>> {
-  return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, request));
+  retry?: Retry,
+): Promise<Outcome<KeyWithSecret>> {
+  const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
+  return untilUncontended(services, caller, (confirmed) => tryCreate(services, confirmed, request, retry, mayReveal));
 }
 
 /** @returns null when the caller or the new key's user was changed between the judgement and the write */
@@ -50,8 +56,13 @@ async function tryCreate(
   services: Acting & Secrets,
   caller: Caller,
   request: KeyRequest,
-): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
-  const wrong = findWrongKeyRequest({ ...request, owner: request }, { now: services.now(), caller });
+  retry: Retry | undefined,
+  mayReveal: () => Promise<boolean>,
+): Promise<Outcome<KeyWithSecret> | null> {
+  const earlier = await recallAnswer(services, retry);
+  // A retry is judged by the day of the first call. An expiration date that was right then may be wrong today.
+  const now = earlier === null || earlier === 'of_another' ? services.now() : earlier.at;
+  const wrong = findWrongKeyRequest({ ...request, owner: request }, { now, caller });
   if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
   const attempt = { action: 'api_key.create', orgId: caller.user.orgId } as const;
   const owner = await findOwner(services, caller, request);
@@ -72,8 +83,12 @@ async function tryCreate(
   });
   if (shortfall !== null) return refuseReach(services, caller, attempt, shortfall);
 
+  if (earlier === 'of_another') return RETRY_OF_ANOTHER;
+  if (earlier !== null) return replayKey(services, caller, earlier, owner.belongsTo, mayReveal);
+
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
+  const madeAt = services.now();
   const isMain = owner.belongsTo === 'main';
   const key = await addKey(
     services,
@@ -85,10 +100,11 @@ async function tryCreate(
     {
       audit: { action: 'api_key.created', changes: differences(KEY_FIELDS, null, fields) },
       actor: actorOf(caller, { userIds: isMain ? [] : [owner.userId] }),
-      now: services.now(),
+      now: madeAt,
+      keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt: null }, madeAt),
     },
   );
-  return key === null ? null : { key, apiKey: secret.apiKey };
+  return key === null ? null : { key, apiKey: secret.apiKey, madeAt, lastUsedAt: null, isReplay: false };
 }
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;
@@ -124,7 +140,7 @@ function findOwnerConflicts(caller: Caller, request: OwnerRequest): Record<strin
       : { user_id: 'A main integration key belongs to no person: leave user_id out.' };
   }
   return {
-    ...(orgId === undefined ? {} : { org_id: 'It goes with "user_type": "bot" only.' }),
+    ...(orgId === undefined ? {} : { org_id: 'Allowed only with "user_type": "bot".' }),
     ...(isOwn && caller.user.type === 'bot'
       ? { user_id: 'A main integration has no personal keys of its own: name the user that the key is for.' }
       : {}),

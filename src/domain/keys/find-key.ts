@@ -1,9 +1,9 @@
 import { readKey, readKeyByHash } from '../../storage/keys.ts';
 import type { Caller } from '../authority/caller.ts';
-import { hasAccessToKey } from '../authority/key-access.ts';
-import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
+import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Stores, Verification } from '../services.ts';
 import type { Key } from './key.ts';
+import { hasAccessToKey } from './key-reach.ts';
 
 /** The key with this id, if the caller has access to it. */
 export async function findKeyById(services: Stores, caller: Caller, id: number): Promise<Key | null> {
@@ -19,7 +19,7 @@ export async function findKeyBySecret(
   caller: Caller,
   apiKey: string,
 ): Promise<Key | null> {
-  if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) return null;
+  if (!isWellFormedUnderAny(apiKey, services.settings.acceptedPrefixes)) return null;
   return ifAccessible(caller, await readKeyByHash(services.db, hashApiKey(apiKey)));
 }
 

@@ -1,5 +1,5 @@
 import { dependencyOf, isPermissionName, PERMISSION_NAMES } from '../permissions/permissions.ts';
-import { mayExpireOn } from './expiration.ts';
+import { mayExpireOn } from '../verification/expiration.ts';
 import { KEY_FIELDS, type Key } from './key.ts';
 
 /*
@@ -15,7 +15,7 @@ export const MAX_ALLOWLIST_ENTRIES = 100;
 /** A longer list of permissions is refused by its length alone. A key may have fewer: see `findWrongPermissions`. */
 export const MAX_LISTED_PERMISSIONS = 1_000;
 /** The longest overlap: for how long a rotated-out secret may go on working. */
-export const MAX_OVERLAP_SECONDS = 7 * 24 * 60 * 60;
+export const MAX_OVERLAP_SECONDS = 30 * 24 * 60 * 60;
 
 /** The given fields that are judged here. Undefined: left out, or of the wrong type. */
 export interface GivenKeyFields {

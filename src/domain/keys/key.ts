@@ -1,6 +1,6 @@
 import type { KeyFields } from '../../storage/change-keys.ts';
 import type { KeyRow } from '../../storage/keys.ts';
-import { expiryMoment } from './expiration.ts';
+import { expiryMoment } from '../verification/expiration.ts';
 
 /** A key, with its user's role and name today, and without its secrets. */
 export type Key = KeyRow;
@@ -36,6 +36,7 @@ export function fieldsOf(key: Key): KeyFields {
   };
 }
 
+/** Every status of a key (see `statusOf`). */
 export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
 
 export type KeyStatus = (typeof KEY_STATUSES)[number];

@@ -4,7 +4,7 @@ import type { Outcome } from '../authority/refusal.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { administersKeys, type UserType } from '../permissions/roles.ts';
 import type { Stores } from '../services.ts';
-import { toDate } from './expiration.ts';
+import { toDate } from '../verification/expiration.ts';
 import { KEY_STATUSES, type Key } from './key.ts';
 
 /** The values of the status filter: a status, or `inactive` for any status but `active`. */

@@ -1,10 +1,10 @@
 import * as storage from '../../storage/change-keys.ts';
-import { actorOf, type Caller } from '../authority/caller.ts';
+import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import type { Acting } from '../services.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
+import { refuseKeyReach } from './key-reach.ts';
 
 /**
  * Revokes a key that the caller has access to. The key need not be in the caller's reach, because revoking gives nobody
@@ -16,19 +16,29 @@ export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<O
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
-/** @returns null when the caller or the key's user was changed, or the key revoked, between the judgement and the write */
+/** @returns null when, since the judgement, the caller was changed, the key revoked or its user made PROVIDER */
 async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
   }
   if (key.revokedAt !== null) return { keyId: key.id };
-  const revoked = await storage.revokeKey(services, key.id, caller.user.id, {
-    audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
-    // The key itself is left out of the judgement. All that matters about it is that nobody has revoked it yet, and the
-    // UPDATE's own condition asks that. Otherwise whoever holds a leaked key could change it between each judgement and
-    // its write, and so prevent its revocation.
-    actor: actorOf(caller, { userIds: [key.userId] }),
-    now: services.now(),
-  });
+  const isOwn = key.id === caller.apiKeyId;
+  const revoked = await storage.revokeKey(
+    services,
+    {
+      keyId: key.id,
+      revokedBy: caller.user.id,
+      secretInUse: isOwn ? caller.confirm.secretHash : null,
+      sparedRole: caller.user.role === 'PROVIDER' ? null : 'PROVIDER',
+    },
+    {
+      audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } },
+      // The key and its user are left out of the judgement. All that matters about them is that nobody has revoked the
+      // key yet, and the user's role. The UPDATE's own condition asks both. Otherwise whoever holds a leaked key could
+      // change key or user between each judgement and its write, and so prevent its revocation.
+      actor: isOwn ? holderOf(caller) : actorOf(caller),
+      now: services.now(),
+    },
+  );
   return revoked === null ? null : { keyId: key.id };
 }

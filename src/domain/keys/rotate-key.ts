@@ -1,49 +1,85 @@
 import { replaceSecret } from '../../storage/change-keys.ts';
+import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
-import { findKeyShortfall } from '../authority/key-reach.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import { refuseKeyReach } from '../authority/refuse-reach.ts';
 import { chargedOnce } from '../limits.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
-import type { Acting, Secrets } from '../services.ts';
+import type { Acting, Secrets, Usage } from '../services.ts';
+import { findLastUses } from '../usage/report-usage.ts';
+import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
-import { expiryMoment } from './expiration.ts';
 import type { Key } from './key.ts';
+import { belongingOf, findKeyShortfall, refuseKeyReach } from './key-reach.ts';
+import { type KeyWithSecret, replayKey } from './replay-key.ts';
 
-/**
- * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry. The
- * overlap of an earlier rotation ends. Of concurrent rotations one wins. The others are refused as `invalid`, because
- * each would have given out a secret that was already replaced.
- * @param overlapSeconds how long the old secret goes on working; 0: not at all
- * @returns the key and its new secret
- */
-export function rotateKey(
-  services: Acting & Secrets,
-  caller: Caller,
-  key: Key,
-  overlapSeconds: number,
-): Promise<Outcome<{ key: Key; apiKey: string }>> {
-  const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
-  return actOnKey(services, caller, key, async (confirmed, present) =>
-    present.revision === key.revision
-      ? tryRotate(services, confirmed, present, overlapSeconds, mayReveal)
-      : { refused: 'invalid', fields: { id: LOST } },
-  );
+interface Rotation {
+  /** How long the old secret goes on working; 0: not at all. */
+  overlapSeconds: number;
+  /** Whether to end the overlap of an earlier rotation, if one still runs. */
+  endsPrevious: boolean;
 }
 
-/** @returns null when the caller or the key was changed between the judgement and the write */
+/**
+ * Replaces the secret of a key. The old secret goes on working for the overlap, but never beyond the key's expiry.
+ * While the overlap of an earlier rotation runs, a rotation is refused as `invalid` unless it says to end that, because
+ * a client that retries must not cut off the secret in production. Of concurrent rotations one wins. The others are
+ * refused as `invalid`, because each would have given out a secret that was already replaced.
+ * @param retry identifies the call for its retries; undefined: the call had no `Idempotency-Key`, and always rotates
+ * @returns the key and its new secret
+ */
+export async function rotateKey(
+  services: Acting & Secrets & Usage,
+  caller: Caller,
+  key: Key,
+  rotation: Rotation,
+  retry?: Retry,
+): Promise<Outcome<KeyWithSecret>> {
+  const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
+  // Read before the attempts, because the usage database may be slow. It is kept with the answer, for retries.
+  const lastUses = await findLastUses(services, [key.id]);
+  const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
+  return actOnKey(services, caller, key, async (confirmed, present) => {
+    const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());
+    // Read after the overlap was. Otherwise a retry that meets the first call would be refused for the overlap of that.
+    const earlier = await recallAnswer(services, retry);
+    if (earlier !== null && earlier !== 'of_another') {
+      return replayKey(services, confirmed, earlier, belongingOf(confirmed, present), mayReveal);
+    }
+    if (present.revision !== key.revision) return { refused: 'invalid', fields: { id: LOST } };
+    const isOfAnother = earlier === 'of_another';
+    const found = { ...rotation, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal };
+    return tryRotate(services, confirmed, present, found);
+  });
+}
+
+/** A rotation with what was found out for it. */
+interface Attempt extends Rotation {
+  /** When the overlap of an earlier rotation ends, in unix milliseconds; null: none runs. */
+  previousEndsAt: number | null;
+  /** When the key was last used, in unix milliseconds; null: never; undefined: that could not be read. */
+  lastUsedAt: number | null | undefined;
+  retry: Retry | undefined;
+  /** Whether the `Idempotency-Key` was used for another call or body. */
+  isOfAnother: boolean;
+  /** Charges the limit of secrets that leave. */
+  mayReveal: () => Promise<boolean>;
+}
+
+/** @returns null when the caller or the key was changed, or an overlap began, between the judgement and the write */
 async function tryRotate(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  overlapSeconds: number,
-  mayReveal: () => Promise<boolean>,
-): Promise<Outcome<{ key: Key; apiKey: string }> | null> {
+  { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal }: Attempt,
+): Promise<Outcome<KeyWithSecret> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
   const shortfall = findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.rotate', key, shortfall);
+  if (isOfAnother) return RETRY_OF_ANOTHER;
+  if (previousEndsAt !== null && !endsPrevious) return refuseToEndOverlap(previousEndsAt);
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
   // Rotating and seeing share a limit, because both give out a secret.
@@ -55,17 +91,29 @@ async function tryRotate(
   const rotated = await replaceSecret(
     services,
     key,
-    { secret, mintedBy: caller.user.id, overlapEndsAt },
+    { secret, mintedBy: caller.user.id, overlapEndsAt, endsPrevious },
     {
       audit: {
         action: 'api_key.rotated',
-        changes: { key_hint: [key.hint, secret.hint], overlap_seconds: overlapSeconds },
+        changes: {
+          key_hint: [key.hint, secret.hint],
+          overlap_seconds: overlapSeconds,
+          ...(previousEndsAt === null ? {} : { end_previous: true }),
+        },
       },
       actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
       now,
+      keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt }, now),
     },
   );
-  return rotated === null ? null : { key: rotated, apiKey: secret.apiKey };
+  if (rotated === null) return null;
+  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, isReplay: false };
+}
+
+function refuseToEndOverlap(endsAt: number): Outcome<never> {
+  const until = new Date(endsAt).toISOString();
+  const message = `The secret before this one works until ${until}, and a rotation would end that. Wait, or send "end_previous": true.`;
+  return { refused: 'invalid', fields: { end_previous: message } };
 }
 
 const LOST =

@@ -1,6 +1,5 @@
 import { type OrganisationRow, readOrganisation, readOrganisations } from '../../storage/organisations.ts';
-import type { Caller } from '../authority/caller.ts';
-import { hasAccessToOrganisation } from '../authority/key-access.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import type { Outcome, Refusal } from '../authority/refusal.ts';
 import type { Stores } from '../services.ts';
 
@@ -30,6 +29,8 @@ export interface OrganisationListRequest {
   perPage: number;
   /** In the name, whatever the case. */
   query?: string | undefined;
+  /** Only the one with this id, if it is there. */
+  orgId?: number | undefined;
 }
 
 /** One page of the organisations of the deployment, newest first. */
@@ -40,5 +41,5 @@ export async function listOrganisations(
 ): Promise<Outcome<{ organisations: Organisation[]; count: number }>> {
   if (caller.user.role !== 'PROVIDER') return { refused: 'out_of_reach', shortfall: { rule: 'provider_only' } };
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
-  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request.query, page));
+  return services.readList(services.heard.lookupBookmark, (db) => readOrganisations(db, request, page));
 }

@@ -10,7 +10,7 @@ export interface Permission<Name extends string = string> {
   name: Name;
   /** The permission that a key must also hold to hold this one. */
   dependsOn?: NoInfer<Name>;
-  /** A role has every permission that is not disabled for it. */
+  /** The roles that lack the permission. A role has every permission that is not disabled for it. */
   disabledFor?: readonly Role[];
   /** The product feature that the permission belongs to, for clients to show. Left out, it is null on the wire. */
   feature?: string;

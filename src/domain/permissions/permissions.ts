@@ -22,6 +22,7 @@ const NAMES_BY_ROLE = new Map<Role, ReadonlySet<PermissionName>>(
   ]),
 );
 
+/** Whether the catalogue has a permission of this name. */
 export function isPermissionName(name: string): name is PermissionName {
   return BY_NAME.has(name);
 }

@@ -47,6 +47,11 @@ export function isWellFormedApiKey(text: string, prefix: string): boolean {
   return text.endsWith(checksum(text.slice(0, bodyLength)));
 }
 
+/** The same for a key with any of these prefixes. */
+export function isWellFormedUnderAny(text: string, prefixes: readonly string[]): boolean {
+  return prefixes.some((prefix) => isWellFormedApiKey(text, prefix));
+}
+
 /**
  * Whether a text contains something with the shape of a key, of any prefix and whatever its checksum. Such a text must
  * not be in a URL.

@@ -2,12 +2,11 @@ import { logFailure } from '../../log.ts';
 import { DAYS_KEPT, readLastUses, readUsage } from '../../storage/usage.ts';
 import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import type { Key } from '../keys/key.ts';
 import type { Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** The longest report: counts are kept no longer. */
+/** The longest report, in days: counts are kept no longer. */
 export const MAX_REPORT_DAYS = DAYS_KEPT;
 const READ_BUDGET_MS = 1_000;
 
@@ -33,9 +32,13 @@ export interface UsageReport {
  * How, and from where, a key was used in the last `days` days (UTC), today included. Refused as `unavailable` when the
  * usage database cannot be read.
  */
-export async function reportUsage(services: Usage, key: Key, days: number): Promise<Outcome<{ report: UsageReport }>> {
+export async function reportUsage(
+  services: Usage,
+  apiKeyId: number,
+  days: number,
+): Promise<Outcome<{ report: UsageReport }>> {
   const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
-  const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, key.id, sinceDay));
+  const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, apiKeyId, sinceDay));
   if (!read.ok) {
     logFailure('the usage database could not be read', read.reason);
     return { refused: 'unavailable' };
@@ -65,10 +68,9 @@ export async function reportUsage(services: Usage, key: Key, days: number): Prom
  * When each key last allowed a call (unix milliseconds), by key id. A key without such a call is left out.
  * @returns null when the usage database cannot be read. That does not mean "never", and the keys are shown all the same
  */
-export async function findLastUses(services: Usage, keys: readonly Key[]): Promise<Map<number, number> | null> {
-  if (keys.length === 0) return new Map();
-  const ids = keys.map(({ id }) => id);
-  const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, ids));
+export async function findLastUses(services: Usage, apiKeyIds: readonly number[]): Promise<Map<number, number> | null> {
+  if (apiKeyIds.length === 0) return new Map();
+  const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, apiKeyIds));
   if (found.ok) return found.value;
   logFailure('the usage database could not be read', found.reason);
   return null;

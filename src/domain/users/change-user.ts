@@ -11,8 +11,8 @@ import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
 import type { Acting } from '../services.ts';
 import { actOnUser } from './act-on-user.ts';
-import { PERSON_FIELDS, type PersonFields, type User } from './user.ts';
-import { describeLastInOffice, findWrongUserFields } from './user-rules.ts';
+import { type FixedUserFields, PERSON_FIELDS, type PersonFields, type User } from './user.ts';
+import { describeLastInOffice, findChangedFixedFields, findWrongUserFields } from './user-rules.ts';
 
 /** The fields to change; those left out stay as they are. */
 export interface UserPatch {
@@ -21,6 +21,8 @@ export interface UserPatch {
   email?: string | undefined;
   role?: Role | undefined;
   disabled?: boolean | undefined;
+  /** Read-only fields that the body gave. They must have the user's own values. */
+  fixed?: FixedUserFields | undefined;
 }
 
 /** The fields of a user after a change. */
@@ -68,15 +70,16 @@ async function tryChange(
   };
   const organisation = await findOrganisationNamed(services, caller, user.orgId);
   if ('refused' in organisation) return organisation;
+  const wrongFixed = findChangedFixedFields(patch.fixed ?? {}, user);
   if (after.disabled && user.id === caller.user.id) {
-    return { refused: 'invalid', fields: { disabled: 'You cannot disable yourself.' } };
+    return { refused: 'invalid', fields: { disabled: 'You cannot disable yourself.', ...wrongFixed } };
   }
   // Judged before the email is looked up, so that a caller without this right cannot find out who is a user here.
   const shortfall = findChangeShortfall(caller, user, after);
   if (shortfall !== null)
     return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
 
-  const wrong = await findWrongUserFields(services, caller, organisation, after, user);
+  const wrong = { ...(await findWrongUserFields(services, caller, organisation, after, user)), ...wrongFixed };
   const leaves = holdsOffice(user) && (after.disabled || after.role !== user.role);
   if (leaves && !(await hasPeer(services.db, user))) {
     wrong[after.disabled ? 'disabled' : 'role'] ??= describeLastInOffice(user.role);

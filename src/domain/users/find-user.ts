@@ -1,10 +1,9 @@
-import { readUser, readUsers } from '../../storage/users.ts';
-import type { Caller } from '../authority/caller.ts';
-import { hasAccessToOrganisation } from '../authority/key-access.ts';
-import type { Outcome } from '../authority/refusal.ts';
+import { countUsers, readUser, readUsers, type UserFilter } from '../../storage/users.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
+import type { Outcome, Refusal } from '../authority/refusal.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import type { Stores } from '../services.ts';
-import { isUserId, type User } from './user.ts';
+import { isUserId, type User, type UserStatus } from './user.ts';
 
 /** The caller's own user, a bot included; null when it was deleted since its key was verified. */
 export function findUserOf(services: Stores, caller: Caller): Promise<User | null> {
@@ -17,16 +16,20 @@ export async function findUserById(services: Stores, caller: Caller, id: string)
   return user !== null && user.type === 'user' && hasAccessToOrganisation(caller, user.orgId) ? user : null;
 }
 
-export interface UserListRequest {
+export interface UserSearch {
+  /** Each of them in names or email, in any order, whatever the case; at most `MAX_SEARCH_WORDS`. */
+  words: readonly string[];
+  /** The whole email, whatever the case. */
+  email?: string | undefined;
+  status?: UserStatus | undefined;
+  /** PROVIDER only; left out: the caller's own organisation. */
+  orgId?: number | undefined;
+}
+
+export interface UserListRequest extends UserSearch {
   /** From 1. */
   page: number;
   perPage: number;
-  /** In names or email, whatever the case. */
-  query?: string | undefined;
-  /** The whole email, whatever the case. */
-  email?: string | undefined;
-  /** PROVIDER only; left out: the caller's own organisation. */
-  orgId?: number | undefined;
 }
 
 /** One page of the people of an organisation, newest first. */
@@ -35,13 +38,25 @@ export async function listUsers(
   caller: Caller,
   request: UserListRequest,
 ): Promise<Outcome<{ users: User[]; count: number }>> {
-  const organisation = await findOrganisationNamed(services, caller, request.orgId);
-  if ('refused' in organisation) return organisation;
-  const filter = {
-    orgId: organisation.id,
-    query: request.query,
-    email: request.email,
-  };
+  const filter = await filterOf(services, caller, request);
+  if ('refused' in filter) return filter;
   const page = { offset: (request.page - 1) * request.perPage, limit: request.perPage };
   return services.readList(services.heard.lookupBookmark, (db) => readUsers(db, filter, page));
+}
+
+/** How many people such a list has in all. */
+export async function countFoundUsers(
+  services: Stores,
+  caller: Caller,
+  search: UserSearch,
+): Promise<Outcome<{ count: number }>> {
+  const filter = await filterOf(services, caller, search);
+  if ('refused' in filter) return filter;
+  return { count: await services.readList(services.heard.lookupBookmark, (db) => countUsers(db, filter)) };
+}
+
+async function filterOf(services: Stores, caller: Caller, search: UserSearch): Promise<UserFilter | Refusal> {
+  const organisation = await findOrganisationNamed(services, caller, search.orgId);
+  if ('refused' in organisation) return organisation;
+  return { orgId: organisation.id, words: search.words, email: search.email, status: search.status };
 }

@@ -5,7 +5,14 @@ import type { Caller } from '../authority/caller.ts';
 import { mayGiveRole, type Role } from '../permissions/roles.ts';
 import type { Stores } from '../services.ts';
 import { findLineProblem, hasInvisible, lettersOf } from '../text-rules.ts';
-import { PERSON_FIELDS, type PersonFields, type User } from './user.ts';
+import {
+  createdAtSeconds,
+  type FixedUserFields,
+  PERSON_FIELDS,
+  type PersonFields,
+  statusOf,
+  type User,
+} from './user.ts';
 
 /** Of a first or a last name, in code points. */
 export const MAX_NAME_LENGTH = 100;
@@ -50,6 +57,24 @@ function isCalledLikeTheBot({ firstName, lastName }: Pick<PersonFields, 'firstNa
 }
 
 const BOT_NAME_IS_TAKEN = 'This is what main integrations are called.';
+
+/**
+ * Checks the read-only fields of a body against the user. A field with the user's own value is accepted, so that a user can
+ * be posted back as it was read. Pure.
+ * @returns messages by field, for the fields with another value; empty when there are none
+ */
+export function findChangedFixedFields(given: FixedUserFields, user: User): Record<string, string> {
+  const fields: [field: string, given: unknown, present: unknown, problem: string][] = [
+    ['id', given.id, user.id, 'The id of a user does not change.'],
+    ['org_id', given.orgId, user.orgId, 'A user does not move to another organisation.'],
+    ['status', given.status, statusOf(user), 'The status follows from whether the user has ever signed in.'],
+    ['created_at', given.createdAt, createdAtSeconds(user), 'When a user was made does not change.'],
+  ];
+  const wrong = fields.filter(([, value, present]) => value !== undefined && value !== present);
+  return Object.fromEntries(
+    wrong.map(([field, , , problem]) => [field, `${problem} Leave it out, or as it was read.`]),
+  );
+}
 
 /** The message when the last enabled user with this role (ORG_ADMIN or PROVIDER) would go. */
 export function describeLastInOffice(role: Role): string {

@@ -1,4 +1,4 @@
-import type { KeyDenialCode } from '../../wire/denial.ts';
+import type { Denial, KeyDenialCode } from '../../wire/denial.ts';
 import { allows } from '../addresses/allowlist.ts';
 import type { KeyRecord } from './key-record.ts';
 
@@ -11,7 +11,7 @@ export interface Call {
   needs: readonly string[];
 }
 
-export type Decision = { allowed: true } | { allowed: false; code: KeyDenialCode };
+export type Decision = { allowed: true } | ({ allowed: false } & Denial<KeyDenialCode>);
 
 /** One reason to refuse a call. `now` in unix milliseconds. */
 interface AccessRule {
@@ -41,10 +41,7 @@ export const ACCESS_RULES: readonly AccessRule[] = [
   {
     check: 'permissions',
     code: 'PERMISSION_DENIED',
-    passes: ({ verified: { permissions } }, call) => {
-      const held: readonly string[] = permissions;
-      return call.needs.every((name) => held.includes(name));
-    },
+    passes: (record, call) => findMissing(record, call).length === 0,
   },
 ];
 
@@ -54,7 +51,15 @@ export const ACCESS_RULES: readonly AccessRule[] = [
  */
 export function decideAccess(record: KeyRecord, call: Call, now: number): Decision {
   for (const rule of ACCESS_RULES) {
-    if (!rule.passes(record, call, now)) return { allowed: false, code: rule.code };
+    if (rule.passes(record, call, now)) continue;
+    if (rule.code !== 'PERMISSION_DENIED') return { allowed: false, code: rule.code };
+    return { allowed: false, code: rule.code, missing: findMissing(record, call) };
   }
   return { allowed: true };
+}
+
+/** The permissions that the call needs and the key lacks, in the order of the call. */
+function findMissing({ verified: { permissions } }: KeyRecord, call: Call): string[] {
+  const held: readonly string[] = permissions;
+  return call.needs.filter((name) => !held.includes(name));
 }

@@ -89,8 +89,8 @@ const EXPLANATIONS: Record<
             .filter(Boolean)
             .join(' '),
       remedy: [
-        notOnKey.length > 0 ? 'Add to the permissions of the key what is not on it.' : '',
-        notInRole.length > 0 ? 'Give the user a role that has what its own lacks.' : '',
+        notOnKey.length > 0 ? 'Add the missing ones to the permissions of the key.' : '',
+        notInRole.length > 0 ? 'Give the user a role with the permissions that its present one lacks.' : '',
       ]
         .filter(Boolean)
         .join(' '),
@@ -114,7 +114,7 @@ function explainAddress(record: KeyRecord, call: Call, _now: number, passed: boo
   if (clientIp === null) {
     return {
       detail: 'The key has an ip_whitelist, and no address is known.',
-      remedy: 'Say from which address the call comes, or empty the ip_whitelist.',
+      remedy: 'Give the address that the call comes from, or empty the ip_whitelist.',
       compared,
     };
   }

@@ -1,7 +1,7 @@
 import { logFailure } from '../../log.ts';
+import { forgetRecords } from '../isolate.ts';
 import type { Verification } from '../services.ts';
 import { TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
-import { forgetRecords } from './isolate.ts';
 import { readClock } from './read-clock.ts';
 
 /*

@@ -29,10 +29,12 @@ export interface FeedQuestion {
   clockSteps: number;
 }
 
+/** What one isolate has heard of the change feed. */
 export class HeardChanges {
   protected epoch: string | null = null;
   /** Every change after this sequence number is in `changed`. Of the changes up to it, some may be missing. */
   protected floor = 0;
+  /** The highest sequence number that the feed is known to have reached. */
   protected head = 0;
   protected heardAt = Number.NEGATIVE_INFINITY;
   protected bookmark: string | null = null;
@@ -111,6 +113,7 @@ export class HeardChanges {
     return this.bookmark;
   }
 
+  /** The poll to send at `now` (unix milliseconds). */
   ask(now: number): FeedQuestion {
     return { sentAt: now, after: this.head, generation: this.generation, clockSteps: this.#clockSteps };
   }

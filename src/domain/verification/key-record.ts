@@ -1,10 +1,9 @@
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 import type { VerifiedKey as WireKey } from '../../wire/rpc.ts';
 import { type Allowlist, compileAllowlist } from '../addresses/allowlist.ts';
-import type { Reach } from '../authority/reach.ts';
-import { expiryMoment } from '../keys/expiration.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import type { Role, UserType } from '../permissions/roles.ts';
+import { expiryMoment } from './expiration.ts';
 
 /** The stored record of a key, with what is computed from it once to decide calls. */
 export interface KeyRecord extends VerificationRecord {
@@ -20,8 +19,17 @@ export interface KeyRecord extends VerificationRecord {
   cachedAt: number;
   /** The key's user, as a caller. */
   user: { id: string; orgId: number; role: Role; type: UserType };
-  /** How far the key reaches when it makes or changes another one. */
   reach: Reach;
+}
+
+/** How far a key reaches when it makes or changes another one. */
+export interface Reach {
+  userRole: Role;
+  /** Whether the key has all its user's permissions, future ones included, and no list of its own. */
+  isUnrestricted: boolean;
+  permissions: readonly PermissionName[];
+  ipWhitelist: readonly string[];
+  expirationDate: string | null;
 }
 
 /** An allowed key and what it may do, typed with this catalogue's permission names. */
@@ -59,6 +67,15 @@ export function compileKeyRecord(stored: VerificationRecord, cachedAt = Number.P
   };
 }
 
+/**
+ * When the secret of a record stops working by itself: when its key expires or, if it was rotated out, when its overlap
+ * ends, whichever is first. Unix milliseconds; null: it does not.
+ */
+export function endOf({ expiresAt, retiresAt }: KeyRecord): number | null {
+  if (expiresAt === null || retiresAt === null) return expiresAt ?? retiresAt;
+  return Math.min(expiresAt, retiresAt);
+}
+
 /** The stored part of a record, marked as true at this sequence number of the change feed. */
 export function storedRecord(record: KeyRecord, seq: number): VerificationRecord {
   return {
@@ -71,6 +88,7 @@ export function storedRecord(record: KeyRecord, seq: number): VerificationRecord
     userRole: record.userRole,
     userDisabled: record.userDisabled,
     label: record.label,
+    createdAt: record.createdAt,
     revoked: record.revoked,
     retiresAt: record.retiresAt,
     expirationDate: record.expirationDate,

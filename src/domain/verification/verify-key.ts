@@ -1,5 +1,5 @@
-import type { DenialCode } from '../../wire/denial.ts';
-import { hashApiKey, isWellFormedApiKey } from '../secrets/api-key-format.ts';
+import type { Denial } from '../../wire/denial.ts';
+import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Verification } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
@@ -8,9 +8,9 @@ import type { MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 
 /** `key` of a refusal: the refused key; null when there is none. */
-export type Verdict =
-  | { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord }
-  | { allowed: false; code: DenialCode; key: Pick<VerifiedKey, 'id' | 'orgId'> | null };
+export type Verdict = { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord } | DeniedVerdict;
+
+export type DeniedVerdict = { allowed: false; key: Pick<VerifiedKey, 'id' | 'orgId'> | null } & Denial;
 
 /**
  * Decides about one call with a key. The verdict is synchronous for a key in memory (nearly always), else a promise.
@@ -24,7 +24,7 @@ export function verifyKey(
   payer: () => MissPayer,
 ): Verdict | Promise<Verdict> {
   if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
-  if (!isWellFormedApiKey(apiKey, services.settings.keyPrefix)) {
+  if (!isWellFormedUnderAny(apiKey, services.settings.acceptedPrefixes)) {
     return { allowed: false, code: 'MALFORMED_KEY', key: null };
   }
   return verifyHash(services, hashApiKey(apiKey), call, payer);
@@ -73,8 +73,13 @@ function decideFound(services: Verification, hash: string, found: LookUp, call: 
 
 function decide(hash: string, record: KeyRecord, call: Call, now: number): Verdict {
   const decision = decideAccess(record, call, now);
-  if (!decision.allowed) return { allowed: false, code: decision.code, key: { id: record.keyId, orgId: record.orgId } };
+  if (!decision.allowed) return { ...decision, key: { id: record.keyId, orgId: record.orgId } };
   return { allowed: true, key: record.verified, secretHash: hash, record };
+}
+
+/** Why a verdict refuses, without whose key it was. */
+export function denialOf({ allowed: _allowed, key: _key, ...denial }: DeniedVerdict): Denial {
+  return denial;
 }
 
 /** The verdict that a caller may see: keys of organisations that it may not know of are answered as unknown. */

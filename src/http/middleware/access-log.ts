@@ -43,8 +43,8 @@ export function accessLog() {
         message: 'request',
         request_id: c.get('requestId'),
         method: c.req.method,
-        // The handlers have run, so this is the pattern of the last one that ran.
-        route: routePath(c),
+        // The handlers have run, so this is the pattern of the last one that ran, without the form of its ids.
+        route: routePath(c).replaceAll(/\{[^/]*\}/g, ''),
         status,
         code,
         api_key_id: caller?.apiKeyId ?? null,

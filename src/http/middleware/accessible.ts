@@ -9,6 +9,11 @@ import { fail } from '../errors.ts';
  * Finds what the path names before the body is validated: in the contract a 404 comes before a 400.
  */
 
+/** The id of a key or an organisation in a route's pattern. Text that cannot be an id is another path: `/current`. */
+export const ID = ':id{[1-9][0-9]*}';
+/** The id of a user in a route's pattern. */
+export const USER_ID = ':id{[0-9a-f]{24}}';
+
 /** Parses the id of a key or an organisation in a path; null for text that cannot be an id. */
 export function readId(text: string | undefined): number | null {
   if (text === undefined || !/^[1-9][0-9]*$/.test(text)) return null;
@@ -33,7 +38,7 @@ export const accessibleKey: Puts<KeyPut> = async (c, next) => {
   await next();
 };
 
-interface UserPut {
+export interface UserPut {
   /** The person that the path names. The caller has access to it. */
   user: User;
 }

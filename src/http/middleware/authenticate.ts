@@ -1,9 +1,11 @@
+import type { Context, Next } from 'hono';
 import { createMiddleware } from 'hono/factory';
+import { auth as basicCredentials } from 'hono/utils/basic-auth';
 import { callerOf } from '../../domain/authority/caller.ts';
 import type { Services } from '../../domain/services.ts';
 import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
-import { verifyKey } from '../../domain/verification/verify-key.ts';
+import { denialOf, verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
 import type { CallEnv, HttpEnv } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -23,8 +25,27 @@ export function provideServices(compose: Compose) {
  * Verifies the key of the request, from the client address that Cloudflare saw, and puts the caller into the context.
  * `requires` checks later what the caller may do. Counts the use of the key once the call is answered.
  */
-export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
-  const [apiKey = null, secondKey] = readApiKeys((name) => c.req.header(name));
+export const authenticate = authenticateBy(keysOfHeaders);
+
+/**
+ * The same for gateways. They may also send their key as the password of HTTP Basic, with any user name (RFC 6749, 2.3.1).
+ */
+export const authenticateGateway = authenticateBy((request) => {
+  const password = basicCredentials(request)?.password.trim() ?? '';
+  return [...new Set([...keysOfHeaders(request), ...(password === '' ? [] : [password])])];
+});
+
+function keysOfHeaders({ headers }: Request): string[] {
+  return readApiKeys((name) => headers.get(name) ?? undefined);
+}
+
+/** @param readKeys gives the different keys that a request carries */
+function authenticateBy(readKeys: (request: Request) => string[]) {
+  return createMiddleware<CallEnv>((c, next) => resolveCaller(c, next, readKeys(c.req.raw)));
+}
+
+async function resolveCaller(c: Context<CallEnv>, next: Next, keys: string[]): Promise<Response | undefined> {
+  const [apiKey = null, secondKey] = keys;
   if (secondKey !== undefined) {
     recordUse(c.get('services'), { keyId: null, code: 'MALFORMED_KEY', clientIp: null });
     return fail(c, { refused: 'denied', code: 'MALFORMED_KEY' });
@@ -35,7 +56,7 @@ export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
   if (!verdict.allowed) {
     recordVerdict(c.get('services'), verdict, clientIp);
-    return fail(c, { refused: 'denied', code: verdict.code });
+    return fail(c, { refused: 'denied', ...denialOf(verdict) });
   }
   c.set('caller', callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, clientIp));
   c.set('verifiedKey', verdict.key);
@@ -44,4 +65,5 @@ export const authenticate = createMiddleware<CallEnv>(async (c, next) => {
   // code.
   const code = c.get('keyDenial') ?? 'VALID';
   recordUse(c.get('services'), { keyId: verdict.key.id, code, clientIp });
-});
+  return undefined;
+}

@@ -1,7 +1,7 @@
 import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
 import type { CallContext, CallEnv, Needs, Puts } from '../context.ts';
-import { fail } from '../errors.ts';
+import { type BodyType, fail } from '../errors.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 /** A client can send a body as slowly as it likes. What was judged when its headers arrived goes stale meanwhile. */
@@ -11,14 +11,6 @@ export interface BodyPut {
   /** The whole body as text; null when it is not UTF-8. */
   bodyText: string | null;
 }
-
-const declaredAsJson = createMiddleware<CallEnv>(async (c, next) => {
-  const type = c.req.header('Content-Type') ?? '';
-  if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
-    return fail(c, { refused: 'unsupported_media_type' });
-  }
-  await next();
-});
 
 /**
  * Reads the whole body and puts its text into the context, `null` if it is not UTF-8. It runs before the caller is
@@ -30,7 +22,7 @@ const readBody: Puts<BodyPut> = async (c, next) => {
   if ('refused' in body) return fail(c, body);
   c.set('bodyText', decode(body.bytes));
   // The stream is consumed, and hono's validators read the body from the request again.
-  if (body.bytes.length > 0) c.req.raw = new Request(c.req.raw, { body: body.bytes });
+  if (c.req.raw.body !== null) c.req.raw = new Request(c.req.raw, { body: body.bytes });
   await next();
 };
 
@@ -38,33 +30,67 @@ const readBody: Puts<BodyPut> = async (c, next) => {
  * For calls with a body. Answers 413 if it is too large, 415 if it is not declared as JSON, 408 if it is late.
  * `validJson` checks its content.
  */
-export const jsonBody: Puts<BodyPut> = every(
-  createMiddleware<CallEnv>(async (c, next) => {
-    if (declaredLength(c) > MAX_BODY_BYTES) return fail(c, { refused: 'body_too_large' });
-    await next();
-  }),
-  declaredAsJson,
-  readBody,
-);
+export const jsonBody = bodyDeclaredAs('application/json');
+
+/** The same for a form. `validForm` checks its content. */
+export const formBody = bodyDeclaredAs('application/x-www-form-urlencoded');
+
+function bodyDeclaredAs(type: BodyType): Puts<BodyPut> {
+  return every(
+    createMiddleware<CallEnv>(async (c, next) => {
+      if (declaredLength(c) > MAX_BODY_BYTES) return fail(c, { refused: 'body_too_large' });
+      if (!isDeclaredAs(type, c)) return fail(c, { refused: 'unsupported_media_type', takes: type });
+      await next();
+    }),
+    readBody,
+  );
+}
+
+/** A body without content: nothing, white space or an empty object. */
+const NO_CONTENT = /^\s*(\{\s*\}\s*)?$/;
+
+/** Whether a body has no content. */
+export function isEmpty(body: string | null): boolean {
+  return body !== null && NO_CONTENT.test(body);
+}
 
 /**
- * For calls that take no body: reads one that is sent anyway, within the same size and deadline. `emptyBody` checks its
- * content.
+ * For calls that take no body, or need none. Reads what is sent, within the same size and deadline. A body without content
+ * may have any content type, or none, and counts as `{}`, because some clients send one with every POST. Content that is
+ * not declared as JSON is answered with 415.
  */
-export const optionalBody = readBody;
+export const optionalBody: Puts<BodyPut> = every(readBody, (async (c, next) => {
+  const text = c.get('bodyText');
+  if (isEmpty(text)) {
+    c.set('bodyText', '{}');
+    const headers = new Headers(c.req.raw.headers);
+    headers.set('Content-Type', 'application/json');
+    c.req.raw = new Request(c.req.raw, { body: '{}', headers });
+  } else if (!isDeclaredAs('application/json', c)) {
+    return fail(c, { refused: 'unsupported_media_type', takes: 'application/json' });
+  }
+  await next();
+}) satisfies Puts<BodyPut>);
 
 /**
- * Accepts no body, or `{}` of any content type; else answers 400. It runs after what the path names was found, because
- * a 404 comes before a 400.
+ * Accepts a body without content; else answers 400. It runs behind `optionalBody`, after what the path names was found,
+ * because a 404 comes before a 400.
  */
 export const emptyBody: Needs<BodyPut> = async (c, next) => {
-  const body = c.var.bodyText;
-  if (body === null || !/^\s*(\{\s*\}\s*)?$/.test(body)) {
+  if (!isEmpty(c.var.bodyText)) {
     return fail(c, { refused: 'invalid', fields: { body: 'This call takes no body.' } });
   }
   await next();
   return undefined;
 };
+
+function isDeclaredAs(type: BodyType, c: CallContext): boolean {
+  const [declared = '', ...parameters] = (c.req.header('Content-Type') ?? '').split(';');
+  return (
+    declared.trimEnd().toLowerCase() === type &&
+    (parameters.length === 0 || /^\s*charset\s*=\s*"?utf-8"?\s*$/i.test(parameters.join(';')))
+  );
+}
 
 function declaredLength(c: CallContext): number {
   return Number(c.req.header('Content-Length') ?? 0);

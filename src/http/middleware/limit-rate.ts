@@ -2,9 +2,10 @@ import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
 import type { Caller } from '../../domain/authority/caller.ts';
+import { CALLS_A_MINUTE } from '../../domain/limits.ts';
 import type { CallContext, CallEnv, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
-import type { BodyPut } from './body.ts';
+import { type BodyPut, isEmpty } from './body.ts';
 
 /*
  * Rate limits of calls. Each user has a limit, so that one user's key, such as a leaked one, cannot use up the
@@ -36,12 +37,24 @@ export const limitTakingAway = limitOfRoute(
  */
 export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPut> {
   return limitOfRoute(async (c, next) => {
-    const allows = takesAway(parse(c.var.bodyText)) ? allowsTakingAway : allowsCall;
-    if (!(await allows(c))) return refuse(c);
+    const isAllowed = takesAway(parse(c.var.bodyText)) ? allowsTakingAway(c) : allowsCall(c);
+    if (!(await isAllowed)) return refuse(c);
     await next();
     return undefined;
   });
 }
+
+/**
+ * For the route by which a key revokes itself. It has a count apart from the key's other calls that take rights away,
+ * and a call with a wrong body is not charged there. Otherwise whoever else holds a leaked key could use the count up,
+ * and so prevent its revocation.
+ */
+export const limitGivingUp: Needs<BodyPut> = limitOfRoute(async (c, next) => {
+  const isAllowed = isEmpty(c.var.bodyText) ? allowsTakingAway(c, 'itself') : allowsCall(c);
+  if (!(await isAllowed)) return refuse(c);
+  await next();
+  return undefined;
+});
 
 function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<CallEnv>>(
   middleware: Middleware,
@@ -50,9 +63,13 @@ function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<Call
   return middleware;
 }
 
+const POLICY = `"user";q=${CALLS_A_MINUTE.user};w=60, "org";q=${CALLS_A_MINUTE.organisation};w=60`;
+
+/** Charges the general limit, and says on the answer what it is. */
 async function allowsCall(c: CallContext): Promise<boolean> {
   const { services, caller } = c.var;
   if (!services.settings.limitsCalls) return true;
+  c.header('RateLimit-Policy', POLICY);
   return (
     (await services.limits.user.allows(payerOfCalls(caller))) &&
     (await services.limits.organisation.allows(String(caller.user.orgId)))
@@ -67,9 +84,10 @@ export function payerOfCalls({ user, apiKeyId }: Caller): string {
   return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
 }
 
-async function allowsTakingAway(c: CallContext): Promise<boolean> {
+async function allowsTakingAway(c: CallContext, from: 'others' | 'itself' = 'others'): Promise<boolean> {
   const { services, caller } = c.var;
-  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(`key ${caller.apiKeyId}`));
+  const payer = `key ${caller.apiKeyId}${from === 'itself' ? ' itself' : ''}`;
+  return !services.settings.limitsCalls || (await services.limits.takingAway.allows(payer));
 }
 
 function refuse(c: CallContext): Response {

@@ -9,7 +9,7 @@ import { fail } from '../errors.ts';
 export function requires(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
     if (!c.get('caller').reach.permissions.includes(permission)) {
-      return fail(c, { refused: 'denied', code: 'PERMISSION_DENIED' });
+      return fail(c, { refused: 'denied', code: 'PERMISSION_DENIED', missing: [permission] });
     }
     await next();
   });

@@ -1,6 +1,7 @@
 import { zValidator } from '@hono/zod-validator';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
+import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 import type { CallEnv, CallVariables, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
 import type { BodyPut } from './body.ts';
@@ -9,7 +10,7 @@ import type { BodyPut } from './body.ts';
  * zod-validator with a hook that puts a 400 into the contract's shape, and names every wrong field at once.
  */
 
-type Validated<Target extends 'json' | 'query', Output> = MiddlewareHandler<
+type Validated<Target extends 'json' | 'form' | 'query', Output> = MiddlewareHandler<
   CallEnv,
   string,
   { in: { [target in Target]?: unknown }; out: { [target in Target]: Output } }
@@ -45,29 +46,66 @@ export function validJson<Output, Needed = unknown>(schema: z.ZodType<Output>, a
   return [parsable, valid] as const;
 }
 
-/** Validates the query. Names that are not in the schema are ignored. */
+/**
+ * Validates a form. It is two handlers, as above. Parameters that are not in the schema are ignored, as OAuth asks
+ * (RFC 6749, 3.1). The schema gets an array for a parameter that is repeated.
+ */
+export function validForm<Output extends object>(schema: z.ZodType<Output>) {
+  const readable: Needs<BodyPut> = async (c, next) => {
+    if (c.var.bodyText === null) return fail(c, { refused: 'invalid', fields: { body: 'Must be UTF-8.' } });
+    await next();
+    return undefined;
+  };
+  // hono's own validator reads forms by the platform's formData(), which drops a stray `%`: a token must stay as it was sent.
+  const valid: Validated<'form', Output> = async (c, next) => {
+    const parameters = new Map<string, string | string[]>();
+    for (const [name, value] of new URLSearchParams(await c.req.text())) {
+      const before = parameters.get(name);
+      if (Array.isArray(before)) before.push(value);
+      else parameters.set(name, before === undefined ? value : [before, value]);
+    }
+    const result = schema.safeParse(Object.fromEntries(parameters));
+    if (!result.success) return fail(c, { refused: 'invalid', fields: messagesByField(result.error.issues) });
+    c.req.addValidatedData('form', result.data);
+    await next();
+    return undefined;
+  };
+  return [readable, valid] as const;
+}
+
+/** Validates the query: its encoding, its names, and the values. */
 export function validQuery<Output>(schema: z.ZodType<Output>): Validated<'query', Output> {
   return zValidator('query', schema, (result, c: Context<CallEnv>) => {
-    const issues = [...findMalformed(c.req.url), ...(result.success ? [] : result.error.issues)];
+    const issues = [...findMisread(c.req.url), ...(result.success ? [] : result.error.issues)];
     return issues.length === 0 ? undefined : fail(c, { refused: 'invalid', fields: messagesByField(issues) });
   });
 }
 
 /**
- * Finds the parameters of a query whose percent-encoding is wrong or does not decode to UTF-8. hono leaves such text
- * undecoded, so a search would look for the literal `%ff` and find nothing.
+ * Finds the parameters of a query that hono would not read as they were meant:
+ * - The percent-encoding is wrong or does not decode to UTF-8. hono leaves such text undecoded, so a search would look for
+ *   the literal `%ff` and find nothing.
+ * - The name is given twice. Some readers take the first value, others the last.
+ * - The name is empty. hono drops such a parameter.
  */
-function findMalformed(url: string): z.core.$ZodIssue[] {
+function findMisread(url: string): z.core.$ZodIssue[] {
   const [, query = ''] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
-  if (!query.includes('%')) return [];
-  return query
-    .split('&')
-    .filter((pair) => decode(pair) === null)
-    .map((pair) => {
-      const [name = ''] = pair.split('=', 1);
-      const path = [decode(name) ?? name];
-      return { code: 'custom', path, input: undefined, message: 'Must be percent-encoded UTF-8.' };
-    });
+  const issues: z.core.$ZodIssue[] = [];
+  const seen = new Set<string>();
+  for (const pair of query.split('&').filter((text) => text !== '')) {
+    const [text = ''] = pair.split('=', 1);
+    const name = decode(text.replaceAll('+', ' ')) ?? text;
+    const message = findPairProblem(pair, name, seen);
+    if (message !== null) issues.push({ code: 'custom', path: [name], input: undefined, message });
+    seen.add(name);
+  }
+  return issues;
+}
+
+function findPairProblem(pair: string, name: string, seen: ReadonlySet<string>): string | null {
+  if (decode(pair) === null) return 'Must be percent-encoded UTF-8.';
+  if (seen.has(name)) return 'Is given more than once. Give it once: which one is meant cannot be told.';
+  return name === '' ? 'A value needs a name before it.' : null;
 }
 
 /** Decodes percent-encoded UTF-8; null when the text is not that. */
@@ -115,7 +153,7 @@ function messagesByField(
   };
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) add(fieldAt([...issue.path, key]), 'There is no such field.');
+      for (const key of issue.keys) add(fieldAt([...issue.path, key]), issue.message);
     } else {
       add(fieldAt(issue.path), issue.message);
     }
@@ -123,15 +161,17 @@ function messagesByField(
   for (const [field, message] of Object.entries(more)) add(field, message);
   if (unnamed.size > 0) messages.set('body', `${unnamed.size} more fields are wrong.`);
   // fromEntries, and not assignment, so that a field named `__proto__` is reported like any other.
-  return Object.fromEntries([...messages].map(([field, message]) => [shorten(field), message]));
+  return Object.fromEntries([...messages].map(([field, message]) => [nameInAnswer(field), message]));
 }
 
 function fieldAt(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'body' : path.map(String).join('.');
 }
 
-/** Shortens a field name for an answer: a client can make up names of any length. */
-function shorten(name: string): string {
+/** Makes a name fit for an answer: a client can make up one of any length, or put a key there by mistake. */
+function nameInAnswer(name: string): string {
+  // Cut off, it would still give most of the key away.
+  if (containsApiKey(name)) return 'a name that holds an API key';
   const letters = [...name.slice(0, 2 * MAX_FIELD_NAME_LENGTH + 2)];
   return letters.length > MAX_FIELD_NAME_LENGTH ? `${letters.slice(0, MAX_FIELD_NAME_LENGTH).join('')}…` : name;
 }

@@ -1,4 +1,5 @@
 import type { Key } from '../../domain/keys/key.ts';
+import type { KeyWithSecret } from '../../domain/keys/replay-key.ts';
 import type { Services } from '../../domain/services.ts';
 import { findLastUses } from '../../domain/usage/report-usage.ts';
 import { type KeyObject, keyObject } from './key-object.ts';
@@ -25,13 +26,18 @@ export async function showKey(services: Services, key: Key, shown: Shown = {}): 
   return toObject(key);
 }
 
-/** The key object of a key that this call just made. It was never used, so usage is not read. */
-export function showNewKey(services: Services, key: Key): KeyObject {
-  return keyObject(key, { now: services.now(), includeAllPermissions: false, lastUses: new Map() });
+/** A key as it was when a secret was made for it, with that secret. */
+export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt }: KeyWithSecret): KeyObject & { api_key: string } {
+  const lastUses =
+    lastUsedAt === undefined ? null : new Map(lastUsedAt === null ? [] : [[key.id, lastUsedAt] as const]);
+  return { ...keyObject(key, { now: madeAt, includeAllPermissions: false, lastUses }), api_key: apiKey };
 }
 
 async function prepare(services: Services, keys: readonly Key[], { includeAllPermissions = false }: Shown) {
-  const lastUses = await findLastUses(services, keys);
+  const lastUses = await findLastUses(
+    services,
+    keys.map(({ id }) => id),
+  );
   const view = { now: services.now(), includeAllPermissions, lastUses };
   return (key: Key) => keyObject(key, view);
 }

@@ -1,5 +1,5 @@
-import { toDate } from '../../domain/keys/expiration.ts';
 import type { UsageReport } from '../../domain/usage/report-usage.ts';
+import { toDate } from '../../domain/verification/expiration.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** The usage of a key as the contract has it; `refused_sources` is where refused calls came from. */

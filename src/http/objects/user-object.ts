@@ -1,4 +1,4 @@
-import type { User } from '../../domain/users/user.ts';
+import { createdAtSeconds, statusOf, type User } from '../../domain/users/user.ts';
 
 /** The user object of the contract. */
 export function userObject(user: User) {
@@ -9,12 +9,8 @@ export function userObject(user: User) {
     last_name: user.lastName,
     email: user.email,
     role: user.role,
-    // A bot cannot sign in, so it is never invited.
-    status: user.type === 'user' && user.signedInAt === null ? 'invited' : 'active',
+    status: statusOf(user),
     disabled: user.disabled,
-    created_at: Math.floor(user.createdAt / 1000),
+    created_at: createdAtSeconds(user),
   };
 }
-
-/** The read-only fields of the user object. */
-export const READ_ONLY_USER_FIELDS: readonly string[] = ['id', 'org_id', 'status', 'created_at'];

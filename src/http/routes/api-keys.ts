@@ -5,21 +5,23 @@ import { explainKey } from '../../domain/keys/explain-key.ts';
 import { findKeyBySecret } from '../../domain/keys/find-key.ts';
 import { findWrongKeyFields } from '../../domain/keys/key-rules.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
+import { revokeCurrent } from '../../domain/keys/revoke-current.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
 import { reportUsage } from '../../domain/usage/report-usage.ts';
 import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleKey, type KeyPut } from '../middleware/accessible.ts';
+import { accessibleKey, ID, type KeyPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
-import { limitTakingAway } from '../middleware/limit-rate.ts';
+import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
-import { showKey, showKeys, showNewKey } from '../objects/show-keys.ts';
+import { showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
@@ -55,14 +57,15 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),
+    retryable,
     ...validJson(newKeyBody, ({ services, caller }, body) =>
       findWrongKeyRequest(readableKeyRequest.parse(body), { now: services.now(), caller }),
     ),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createKey(services, caller, c.req.valid('json'));
+      const created = await createKey(services, caller, c.req.valid('json'), c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ ...showNewKey(services, created.key), api_key: created.apiKey }, 201);
+      return c.json(showKeyWithSecret(created), 201, replayHeaders(created));
     },
   )
 
@@ -81,7 +84,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   )
 
   .post(
-    '/revoke/:id',
+    `/revoke/${ID}`,
     requires('api_key_manage'),
     limitTakingAway,
     optionalBody,
@@ -96,10 +99,17 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     },
   )
 
+  .post('/revoke_current', optionalBody, limitGivingUp, emptyBody, async (c) => {
+    const { services, caller } = c.var;
+    const revoked = await revokeCurrent(services, caller);
+    if (revoked.refused) return fail(c, revoked);
+    return c.json({ id: revoked.keyId, status: 'success' });
+  })
+
   .post(
-    '/explain/:id',
+    `/explain/${ID}`,
     requires('api_key_read'),
-    jsonBody,
+    optionalBody,
     stillAllowed('api_key_read'),
     accessibleKey,
     ...validJson(explainKeyBody),
@@ -112,14 +122,14 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     },
   )
 
-  .get('/usage/:id', requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
+  .get(`/usage/${ID}`, requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
-    const used = await reportUsage(services, key, c.req.valid('query').days);
+    const used = await reportUsage(services, key.id, c.req.valid('query').days);
     if (used.refused) return fail(c, used);
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
 
-  .get('/key/:id', confirmed('api_key_manage'), accessibleKey, async (c) => {
+  .get(`/key/${ID}`, confirmed('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
     const seen = await seeKey(services, caller, key);
     if (seen.refused) return fail(c, seen);
@@ -127,27 +137,28 @@ export const apiKeyRoutes = new Hono<CallEnv>()
   })
 
   .post(
-    '/rotate/:id',
+    `/rotate/${ID}`,
     requiresToWrite('api_key_manage'),
-    jsonBody,
+    optionalBody,
     confirmed('api_key_manage'),
     accessibleKey,
+    retryable,
     ...validJson(rotateKeyBody),
     async (c) => {
       const { services, caller, key } = c.var;
-      const rotated = await rotateKey(services, caller, key, c.req.valid('json'));
+      const rotated = await rotateKey(services, caller, key, c.req.valid('json'), c.var.retry);
       if (rotated.refused) return fail(c, rotated);
-      return c.json({ ...(await showKey(services, rotated.key)), api_key: rotated.apiKey });
+      return c.json(showKeyWithSecret(rotated), 200, replayHeaders(rotated));
     },
   )
 
-  .get('/:id', requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
+  .get(`/${ID}`, requires('api_key_read'), accessibleKey, validQuery(keyQuery), async (c) => {
     const { services, key } = c.var;
     return c.json(await showKey(services, key, c.req.valid('query')));
   })
 
   .put(
-    '/:id',
+    `/${ID}`,
     requiresToWrite('api_key_manage'),
     jsonBody,
     confirmed('api_key_manage'),

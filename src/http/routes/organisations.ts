@@ -3,10 +3,11 @@ import { createOrganisation } from '../../domain/organisations/create-organisati
 import { findOrganisationById, listOrganisations } from '../../domain/organisations/find-organisation.ts';
 import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { readId } from '../middleware/accessible.ts';
+import { ID, readId } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { organisationObject } from '../objects/organisation-object.ts';
 import { pageOf } from '../objects/page.ts';
@@ -28,16 +29,17 @@ export const organisationRoutes = new Hono<CallEnv>()
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
+    retryable,
     ...validJson(newOrganisationBody),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createOrganisation(services, caller, c.req.valid('json').name);
+      const created = await createOrganisation(services, caller, c.req.valid('json').name, c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ id: created.orgId, status: 'success' });
+      return c.json({ org_id: created.orgId, id: created.orgId, status: 'success' }, 200, replayHeaders(created));
     },
   )
 
-  .get('/:id', async (c) => {
+  .get(`/${ID}`, async (c) => {
     const { services, caller } = c.var;
     const id = readId(c.req.param('id'));
     const organisation = id === null ? null : await findOrganisationById(services, caller, id);

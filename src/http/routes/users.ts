@@ -2,18 +2,20 @@ import { Hono } from 'hono';
 import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
 import { deleteUser } from '../../domain/users/delete-user.ts';
-import { findUserOf, listUsers } from '../../domain/users/find-user.ts';
-import type { CallEnv } from '../context.ts';
+import { countFoundUsers, findUserOf, listUsers } from '../../domain/users/find-user.ts';
+import { findChangedFixedFields } from '../../domain/users/user-rules.ts';
+import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
-import { accessibleUser } from '../middleware/accessible.ts';
+import { accessibleUser, USER_ID, type UserPut } from '../middleware/accessible.ts';
 import { jsonBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
+import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
 import { pageOf } from '../objects/page.ts';
 import { userObject } from '../objects/user-object.ts';
-import { disablesUser, newUserBody, userListQuery, userPatchBody } from '../schemas/users.ts';
+import { disablesUser, newUserBody, readableFixedFields, userListQuery, userPatchBody } from '../schemas/users.ts';
 
 /** `/v2/user` */
 export const userRoutes = new Hono<CallEnv>()
@@ -33,30 +35,40 @@ export const userRoutes = new Hono<CallEnv>()
     return c.json({ ...pageOf(query, found.count), users: found.users.map(userObject) });
   })
 
+  .get('/search/count', requires('user_read'), limitSearches, validQuery(userListQuery), async (c) => {
+    const { services, caller } = c.var;
+    const counted = await countFoundUsers(services, caller, c.req.valid('query'));
+    if (counted.refused) return fail(c, counted);
+    return c.json({ count: counted.count });
+  })
+
   .post(
     '/',
     requiresToWrite('user_manage'),
     jsonBody,
     confirmed('user_manage'),
+    retryable,
     ...validJson(newUserBody),
     async (c) => {
       const { services, caller } = c.var;
-      const created = await createUser(services, caller, c.req.valid('json'));
+      const created = await createUser(services, caller, c.req.valid('json'), c.var.retry);
       if (created.refused) return fail(c, created);
-      return c.json({ id: created.userId, status: 'success' });
+      return c.json({ id: created.userId, status: 'success' }, 200, replayHeaders(created));
     },
   )
 
-  .get('/:id', requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
+  .get(`/${USER_ID}`, requires('user_read'), accessibleUser, (c) => c.json(userObject(c.var.user)))
 
   .post(
-    '/:id',
+    `/${USER_ID}`,
     requires('user_manage'),
     jsonBody,
     limitByBody(disablesUser),
     confirmed('user_manage'),
     accessibleUser,
-    ...validJson(userPatchBody),
+    ...validJson(userPatchBody, ({ user }: CallVariables & UserPut, body) =>
+      findChangedFixedFields(readableFixedFields.parse(body), user),
+    ),
     async (c) => {
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));
@@ -70,9 +82,16 @@ export const userRoutes = new Hono<CallEnv>()
     },
   )
 
-  .delete('/:id', requires('user_manage'), limitTakingAway, confirmed('user_manage'), accessibleUser, async (c) => {
-    const { services, caller, user } = c.var;
-    const deleted = await deleteUser(services, caller, user);
-    if (deleted.refused) return fail(c, deleted);
-    return c.json({ id: deleted.userId, status: 'success' });
-  });
+  .delete(
+    `/${USER_ID}`,
+    requires('user_manage'),
+    limitTakingAway,
+    confirmed('user_manage'),
+    accessibleUser,
+    async (c) => {
+      const { services, caller, user } = c.var;
+      const deleted = await deleteUser(services, caller, user);
+      if (deleted.refused) return fail(c, deleted);
+      return c.json({ id: deleted.userId, status: 'success' });
+    },
+  );

@@ -18,6 +18,7 @@ z.config({
     if (issue.code === 'invalid_type') {
       return issue.input === undefined ? 'This field is required.' : `Must be of type ${issue.expected}.`;
     }
+    if (issue.code === 'unrecognized_keys') return 'There is no such field.';
     return issue.code === 'invalid_value' ? `Must be one of: ${issue.values.join(', ')}.` : undefined;
   },
 });
@@ -101,6 +102,18 @@ export const searchText = z
   .pipe(text(MAX_SEARCH_LENGTH))
   .transform((value) => (value === '' ? undefined : value))
   .optional();
+
+/** A query parameter that the published API has for the same call, and this service does not. */
+export const lacked = z.never('The published API has this parameter. This service does not: leave it out.').optional();
+
+/** Makes the schema of a query. It refuses other names: a mistyped filter that is ignored gives a wrong answer. */
+export function queryOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  const names = Object.keys(shape).filter((name) => shape[name] !== lacked);
+  const noSuchName = `This call has no such parameter. It has: ${names.join(', ')}.`;
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? noSuchName : undefined),
+  });
+}
 
 /** Drops read-only fields from a body, so that what GET returned can be put back. */
 export function dropFields(names: readonly string[]) {

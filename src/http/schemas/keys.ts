@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseNetwork } from '../../domain/addresses/allowlist.ts';
+import { parseAddress, parseNetwork } from '../../domain/addresses/allowlist.ts';
 import {
   MAX_ALLOWLIST_ENTRIES,
   MAX_DESCRIPTION_LENGTH,
@@ -21,6 +21,7 @@ import {
   list,
   nonEmptyText,
   paging,
+  queryOf,
   rowId,
   searchText,
   text,
@@ -36,7 +37,7 @@ import {
 
 /** In code points; longer than any address. */
 const MAX_ADDRESS_LENGTH = 100;
-const OVERLAP_RANGE = `Must be from 0 to ${MAX_OVERLAP_SECONDS}, a week.`;
+const OVERLAP_RANGE = `Must be from 0 to ${MAX_OVERLAP_SECONDS}, 30 days.`;
 
 const networkEntry = z
   .string()
@@ -145,10 +146,13 @@ export const readableKeyRequest = z
   .unknown()
   .transform((body) => ({ ...readableKeyFields.parse(body), owner: owner.safeParse(body).data }));
 
-/** Body of `POST /api_keys/find`. */
-export const findKeyBody = z.strictObject({ api_key: z.string() }).transform((body) => body.api_key);
+/** A key that someone was sent or found. White space around it is dropped, because it comes with pasting. */
+const givenKey = z.string().trim();
 
-/** Body of `POST /api_keys/rotate/{id}`: for how many seconds the old secret goes on working. */
+/** Body of `POST /api_keys/find`. */
+export const findKeyBody = z.strictObject({ api_key: givenKey }).transform((body) => body.api_key);
+
+/** Body of `POST /api_keys/rotate/{id}`: how long the old secret goes on working, and whether to end an earlier overlap. */
 export const rotateKeyBody = z
   .strictObject({
     overlap_seconds: z
@@ -156,20 +160,47 @@ export const rotateKeyBody = z
       .min(0, OVERLAP_RANGE)
       .max(MAX_OVERLAP_SECONDS, OVERLAP_RANGE)
       .default(0),
+    end_previous: z.boolean().default(false),
   })
-  .transform((body) => body.overlap_seconds);
+  .transform((body) => ({ overlapSeconds: body.overlap_seconds, endsPrevious: body.end_previous }));
 
 const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMISSION), PERMISSION_NAMES.length)
   .default([])
   .transform((names) => names.filter(isPermissionName));
 
-/** The client address of a call, as the backend that asks saw it. Text that is no address passes no allowlist. */
-const clientAddress = text(MAX_ADDRESS_LENGTH).nullable().default(null);
+/** The client address of a call, as the backend that asks saw it; null: not known, which passes no allowlist. */
+const clientAddress = text(MAX_ADDRESS_LENGTH)
+  .refine(
+    (address) => parseAddress(address) !== null,
+    'Must be an IPv4 or IPv6 address, without leading zeros, prefix, port or zone id, or null.',
+  )
+  .nullable()
+  .default(null);
 
 /** Body of `POST /api_keys/verify`. */
 export const verifyKeyBody = z
-  .strictObject({ api_key: z.string(), ip: clientAddress, permissions: neededPermissions })
+  .strictObject({ api_key: givenKey, ip: clientAddress, permissions: neededPermissions })
   .transform((body) => ({ apiKey: body.api_key, call: { clientIp: body.ip, needs: body.permissions } }));
+
+/** A parameter of a form. One that is repeated comes as an array, and an empty one counts as left out (RFC 6749, 3.1). */
+const parameter = z.string({
+  error: ({ input }) => (Array.isArray(input) ? 'Must be given once.' : undefined),
+});
+
+/** Form of `POST /introspect`. */
+export const introspectionForm = z
+  .object({
+    token: parameter.trim().min(1, 'This field is required.'),
+    ip: parameter
+      .optional()
+      .transform((ip): string | null | undefined => (ip === '' ? null : ip))
+      .pipe(clientAddress),
+    permissions: parameter
+      .default('')
+      .transform((names): unknown[] | undefined => names.split(' ').filter((name) => name !== ''))
+      .pipe(neededPermissions),
+  })
+  .transform((form) => ({ apiKey: form.token, call: { clientIp: form.ip, needs: form.permissions } }));
 
 /** Body of `POST /api_keys/explain/{id}`. */
 export const explainKeyBody = z
@@ -185,34 +216,32 @@ export const explainKeyBody = z
   .transform((body) => ({ call: { clientIp: body.ip, needs: body.permissions }, at: body.at ?? null }));
 
 /** Query of `GET /api_keys`. */
-export const keyListQuery = z
-  .object({
-    ...paging,
-    status: z.enum(KEY_STATUS_FILTERS).optional(),
-    type: z.enum(USER_TYPES).optional(),
-    search_text: searchText,
-    include_all_permissions: flag.optional(),
-    org_id: rowId.optional(),
-  })
-  .transform((query) => ({
-    page: query.page,
-    perPage: query.per_page,
-    status: query.status,
-    userType: query.type,
-    searchText: query.search_text,
-    orgId: query.org_id,
-    includeAllPermissions: query.include_all_permissions ?? false,
-  }));
+export const keyListQuery = queryOf({
+  ...paging,
+  status: z.enum(KEY_STATUS_FILTERS).optional(),
+  type: z.enum(USER_TYPES).optional(),
+  search_text: searchText,
+  include_all_permissions: flag.optional(),
+  org_id: rowId.optional(),
+}).transform((query) => ({
+  page: query.page,
+  perPage: query.per_page,
+  status: query.status,
+  userType: query.type,
+  searchText: query.search_text,
+  orgId: query.org_id,
+  includeAllPermissions: query.include_all_permissions ?? false,
+}));
 
 /** Query of `GET /api_keys/{id}`. */
-export const keyQuery = z
-  .object({ include_all_permissions: flag.optional() })
-  .transform((query) => ({ includeAllPermissions: query.include_all_permissions ?? false }));
+export const keyQuery = queryOf({ include_all_permissions: flag.optional() }).transform((query) => ({
+  includeAllPermissions: query.include_all_permissions ?? false,
+}));
 
 const DEFAULT_REPORT_DAYS = 30;
 
 /** Query of `GET /api_keys/usage/{id}`. */
-export const usageQuery = z.object({
+export const usageQuery = queryOf({
   days: wholeNumber
     .refine((days) => days >= 1 && days <= MAX_REPORT_DAYS, `Must be from 1 to ${MAX_REPORT_DAYS}.`)
     .default(DEFAULT_REPORT_DAYS),

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { findShortfall, findUserShortfall, type Reach, type ReachedKey } from '../../../src/domain/authority/reach.ts';
+import { findShortfall, findUserShortfall, type ReachedKey } from '../../../src/domain/authority/reach.ts';
 import type { Shortfall } from '../../../src/domain/authority/refusal.ts';
 import { type PermissionName, permissionsOfRole } from '../../../src/domain/permissions/permissions.ts';
 import type { Role } from '../../../src/domain/permissions/roles.ts';
+import type { Reach } from '../../../src/domain/verification/key-record.ts';
 
 function caller(userRole: Role, narrower: Partial<Reach> = {}): Reach {
   return {

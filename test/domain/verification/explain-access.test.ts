@@ -18,6 +18,7 @@ function recordOf(fields: Partial<Stored> = {}): KeyRecord {
     userRole: 'ORG_ADMIN',
     userDisabled: false,
     label: 'a key',
+    createdAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

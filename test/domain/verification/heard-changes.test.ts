@@ -23,6 +23,7 @@ function recordAt(seq: number, epoch = 'first'): VerificationRecord {
     userRole: 'ORG_ADMIN',
     userDisabled: false,
     label: 'a key',
+    createdAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

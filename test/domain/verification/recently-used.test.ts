@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newIsolate } from '../../../src/domain/verification/isolate.ts';
+import { newIsolate } from '../../../src/domain/isolate.ts';
 import { compileKeyRecord, weightOfRecord } from '../../../src/domain/verification/key-record.ts';
 import { RecentlyUsed } from '../../../src/domain/verification/recently-used.ts';
 
@@ -33,7 +33,7 @@ test('records with the longest lists take no more memory than others: fewer of t
   const record = compileKeyRecord({
     ...{ epoch: 'e', seq: 1, keyId: 1, orgId: 1, userId: 'a'.repeat(24), userType: 'user', userRole: 'PUBLISHER' },
     ...{ userDisabled: false, label: 'l', revoked: false, retiresAt: null, expirationDate: null, ipWhitelist },
-    ...{ hasRestrictedPermissions: false, permissions: [] },
+    ...{ hasRestrictedPermissions: false, permissions: [], createdAt: 0 },
   });
   for (let index = 0; index < 5_000; index++) memory.records.set(`hash ${index}`, record);
   expect(memory.records.size).toBeGreaterThan(500);

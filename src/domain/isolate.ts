@@ -1,10 +1,10 @@
-import { RefusalsOnRecord } from '../authority/refusals-on-record.ts';
-import { UseCounter } from '../usage/use-counter.ts';
-import { HeardChanges } from './heard-changes.ts';
-import { type KeyRecord, weightOfRecord } from './key-record.ts';
-import { MissLedger } from './miss-budget.ts';
-import { RecentlyUsed } from './recently-used.ts';
-import { REFRESH_AFTER_MS } from './refresh-cache.ts';
+import { RefusalsOnRecord } from './authority/refusals-on-record.ts';
+import { UseCounter } from './usage/use-counter.ts';
+import { HeardChanges } from './verification/heard-changes.ts';
+import { type KeyRecord, weightOfRecord } from './verification/key-record.ts';
+import { MissLedger } from './verification/miss-budget.ts';
+import { RecentlyUsed } from './verification/recently-used.ts';
+import { REFRESH_AFTER_MS } from './verification/refresh-cache.ts';
 
 /*
  * What an isolate may remember, of its 128 MB.
@@ -22,10 +22,10 @@ const MAX_CHANGES_PER_POLL = 500;
 
 /** State that lives as long as an isolate. The events that it handles share it. */
 export interface Isolate {
-  /** What was heard of the change feed. */
+  /** What the isolate has heard of the change feed. */
   heard: HeardChanges;
   polls: {
-    /** When the feed was last asked (unix milliseconds). */
+    /** When the last poll was sent (unix milliseconds). */
     startedAt: number;
     /** When a poll last failed, or a call last waited for one in vain (unix milliseconds). */
     gaveUpAt: number;
@@ -33,6 +33,7 @@ export interface Isolate {
     areFailing: boolean;
     /** How many polls were answered. */
     answers: number;
+    /** Changes read in one poll, at most. */
     mostChanges: number;
   };
   memory: {
@@ -54,6 +55,7 @@ export interface Isolate {
   refusals: RefusalsOnRecord;
 }
 
+/** The state of an isolate that has heard and remembered nothing yet. */
 export function newIsolate(): Isolate {
   return {
     heard: new HeardChanges(),
@@ -75,6 +77,7 @@ export function newIsolate(): Isolate {
   };
 }
 
+/** Drops every record and absence, e.g. after the database was restored. */
 export function forgetRecords(memory: Isolate['memory']): void {
   memory.records.clear();
   memory.absences.clear();

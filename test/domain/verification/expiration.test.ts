@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expiryMoment, mayExpireOn, toDate } from '../../../src/domain/keys/expiration.ts';
+import { expiryMoment, mayExpireOn, toDate } from '../../../src/domain/verification/expiration.ts';
 
 const LATE_ON_NEW_YEARS_EVE = Date.UTC(2029, 11, 31, 23, 59, 59, 999);
 

@@ -1,10 +1,9 @@
-import type { Caller } from '../authority/caller.ts';
-import { hasAccessToOrganisation } from '../authority/key-access.ts';
+import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import type { Usage, Verification } from '../services.ts';
 import { recordVerdict } from '../usage/record-use.ts';
-import type { Call } from './decide-access.ts';
-import { payerOfAddress } from './miss-budget.ts';
-import { concealForeign, type Verdict, verifyKey } from './verify-key.ts';
+import type { Call } from '../verification/decide-access.ts';
+import { payerOfAddress } from '../verification/miss-budget.ts';
+import { concealForeign, type Verdict, verifyKey } from '../verification/verify-key.ts';
 
 /**
  * Decides about a call that another backend received. A key of an organisation that the caller has no access to is

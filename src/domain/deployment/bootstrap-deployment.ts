@@ -1,12 +1,12 @@
 import { addDeployment } from '../../storage/change-organisations.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { KeyFields } from '../keys/key.ts';
+import { MAX_ORGANISATION_NAME_LENGTH } from '../organisations/create-organisation.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Secrets, Stores } from '../services.ts';
 import { findLineProblem } from '../text-rules.ts';
 import { newUserId, type PersonFields } from '../users/user.ts';
 import { findWrongPersonTexts } from '../users/user-rules.ts';
-import { MAX_ORGANISATION_NAME_LENGTH } from './create-organisation.ts';
 
 export interface FirstUser extends Omit<PersonFields, 'role'> {
   organisationName: string;
