@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
-import { createConsole } from './console/app.tsx';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { createConsole } from './console/app.tsx';
 import { createApi } from './http/app.ts';
 import type { HttpEnv } from './http/context.ts';
 import { fail } from './http/errors.ts';

@@ -1,7 +1,7 @@
 import type { Child, PropsWithChildren } from 'hono/jsx';
-import { expiryMoment } from '../../domain/keys/expiration.ts';
 import { MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH } from '../../domain/keys/key-rules.ts';
 import type { PermissionName } from '../../domain/permissions/permissions.ts';
+import { expiryMoment } from '../../domain/verification/expiration.ts';
 import { links } from '../links.ts';
 import { counted, dayFrom, expiry, relative } from '../words.ts';
 import { Field, FieldError } from './field.tsx';

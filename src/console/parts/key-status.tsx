@@ -1,5 +1,5 @@
-import { expiryMoment } from '../../domain/keys/expiration.ts';
 import { statusOf } from '../../domain/keys/key.ts';
+import { expiryMoment } from '../../domain/verification/expiration.ts';
 import type { DenialCode } from '../../wire/denial.ts';
 import { links } from '../links.ts';
 import { counted, DAY, day, number, span } from '../words.ts';

@@ -1,5 +1,5 @@
-import { expiryMoment } from '../../domain/keys/expiration.ts';
 import { statusOf } from '../../domain/keys/key.ts';
+import { expiryMoment } from '../../domain/verification/expiration.ts';
 import { links } from '../links.ts';
 import { expiry, number, relative } from '../words.ts';
 import type { SignedInFrame } from './frame.ts';
