@@ -1,6 +1,9 @@
 import type { SignedInFrame, Viewer } from '../../src/console/parts/frame.ts';
 import type { CallCount, KeyActs, KeyUse, KeyView } from '../../src/console/parts/key-view.ts';
+import type { AuditEvent } from '../../src/domain/audit/list-audit-events.ts';
 import type { Role } from '../../src/domain/permissions/roles.ts';
+import type { UsageReport } from '../../src/domain/usage/report-usage.ts';
+import type { AccessExplanation } from '../../src/domain/verification/explain-access.ts';
 
 /*
  * Values to show pages with: those of the design's prototype, in which it is 2026-11-25 14:02:50 UTC.
@@ -310,3 +313,174 @@ export const PERSONAL_KEYS: readonly KeyView[] = [
     use: { lastUsed: '2026-09-25T14:02:50', lastNetwork: '2001:db8:9::4' },
   }),
 ];
+
+const ALLOWED_BY_DAY = [
+  650, 824, 747, 827, 270, 364, 682, 602, 607, 842, 840, 326, 317, 730, 744, 789, 789, 696, 320, 364, 682, 713, 612,
+  781, 804, 306, 288, 842, 620, 424,
+];
+const REFUSED_BY_DAY: Record<number, number> = { 11: 14, 12: 5, 25: 26, 26: 37, 28: 14 };
+
+/** The usage of "Store locator" in 30 days. */
+export const REPORT: UsageReport = {
+  totals: { VALID: 18_402, IP_NOT_ALLOWED: 61, PERMISSION_DENIED: 35 },
+  days: ALLOWED_BY_DAY.map((allowed, index) => ({
+    day: Math.floor(NOW / DAY) * DAY - (29 - index) * DAY,
+    counts: { VALID: allowed, IP_NOT_ALLOWED: REFUSED_BY_DAY[index] ?? 0 },
+  })),
+  sources: [
+    {
+      network: '198.51.100.20',
+      firstSeen: at('2026-02-03T11:20:00'),
+      lastSeen: at('2026-11-25T13:59:50'),
+      count: 14_907,
+    },
+    {
+      network: '2001:db8:40::/64',
+      firstSeen: at('2026-09-25T14:02:50'),
+      lastSeen: at('2026-11-25T13:41:50'),
+      count: 3_281,
+    },
+    { network: '203.0.113.7', firstSeen: at('2026-11-13T14:02:50'), lastSeen: at('2026-11-25T12:02:50'), count: 214 },
+  ],
+  refusedSources: [
+    { network: '198.51.100.20', firstSeen: at('2026-11-01T14:02:50'), lastSeen: at('2026-11-24T14:02:50'), count: 35 },
+    {
+      network: '2001:db8:99::/64',
+      firstSeen: at('2026-11-21T14:02:50'),
+      lastSeen: at('2026-11-24T14:02:50'),
+      count: 61,
+    },
+  ],
+  suggestedAllowlist: ['198.51.100.16/29', '203.0.113.7', '2001:db8:40::/48'],
+};
+
+export const QUIET_REPORT: UsageReport = {
+  totals: {},
+  days: [],
+  sources: [],
+  refusedSources: [],
+  suggestedAllowlist: [],
+};
+
+function event(id: number, when: string, action: string, more: Partial<AuditEvent> = {}): AuditEvent {
+  return {
+    id,
+    orgId: 2,
+    at: at(when),
+    action,
+    actorUserId: ADMIN_ID,
+    actorName: 'Demo Org Admin',
+    actorApiKeyId: null,
+    clientIp: '203.0.113.7',
+    apiKeyId: 7,
+    userId: null,
+    changes: {},
+    ...more,
+  };
+}
+
+export const HISTORY: readonly AuditEvent[] = [
+  event(95, '2026-11-06T14:02:50', 'api_key.seen', { actorName: 'Demo Org Manager', clientIp: '198.51.100.20' }),
+  event(80, '2026-10-12T14:02:50', 'api_key.changed', { changes: { expiration_date: ['2026-11-21', '2027-11-21'] } }),
+  event(71, '2026-08-31T14:02:50', 'api_key.changed', {
+    changes: { ip_whitelist: [['198.51.100.0/24'], ['198.51.100.0/24', '192.0.2.0/24']] },
+  }),
+  event(60, '2026-07-08T14:02:50', 'api_key.seen'),
+  event(12, '2026-02-03T09:14:08', 'api_key.created', {
+    actorApiKeyId: 40,
+    changes: {
+      label: [null, 'Store locator'],
+      description: [null, null],
+      expiration_date: [null, '2026-11-21'],
+      ip_whitelist: [null, ['198.51.100.0/24']],
+      has_restricted_permissions: [null, true],
+      permissions: [null, ['business_edit', 'business_edit_open_hours', 'review_read']],
+    },
+  }),
+];
+
+export const LOG: readonly AuditEvent[] = [
+  event(1366, '2026-11-25T13:10:50', 'api_key.change_refused', {
+    actorName: 'Demo Business Manager',
+    actorApiKeyId: 37,
+    clientIp: '203.0.113.77',
+    changes: { rule: 'permissions', missing: ['api_key_manage'], dropped: 12 },
+  }),
+  event(1365, '2026-11-25T12:02:50', 'user.created', {
+    apiKeyId: null,
+    userId: '5309c3a237bbc544d8e26739',
+    changes: { first_name: [null, 'Demo'], email: [null, 'group-manager@example.com'], role: [null, 'GROUP_MANAGER'] },
+  }),
+  event(1364, '2026-11-24T16:02:50', 'api_key.created', {
+    actorName: 'Demo Org Manager',
+    actorApiKeyId: 38,
+    apiKeyId: 8,
+    changes: {
+      label: [null, '<script>alert(1)</script>'],
+      expiration_date: [null, '2027-02-22'],
+      has_restricted_permissions: [null, true],
+      permissions: [null, ['review_read']],
+    },
+  }),
+  ...HISTORY.slice(0, 2),
+  event(1100, '2026-11-02T14:02:50', 'api_key.revoked', { apiKeyId: 4, changes: { disabled: [false, true] } }),
+  event(1090, '2026-11-01T14:02:50', 'user.changed', {
+    apiKeyId: null,
+    userId: '5309c3a237bbc544d8e2673a',
+    changes: { disabled: [false, true] },
+  }),
+  event(1, '2024-08-14T08:00:00', 'deployment.bootstrapped', {
+    actorUserId: null,
+    actorName: null,
+    clientIp: null,
+    apiKeyId: null,
+    changes: { name: [null, 'Demo organisation'], email: [null, 'provider@example.com'] },
+  }),
+];
+
+/** "Would this call be allowed?", refused for a permission. */
+export const EXPLANATION: AccessExplanation = {
+  decision: { allowed: false, code: 'PERMISSION_DENIED' },
+  checks: [
+    {
+      check: 'revocation',
+      passed: true,
+      code: 'REVOKED',
+      detail: 'Nobody has revoked the key.',
+      remedy: null,
+      compared: {},
+    },
+    {
+      check: 'user',
+      passed: true,
+      code: 'USER_DISABLED',
+      detail: "The key's user is enabled.",
+      remedy: null,
+      compared: {},
+    },
+    {
+      check: 'expiry',
+      passed: true,
+      code: 'EXPIRED',
+      detail: 'The key works until 2027-11-21 at 00:00 UTC.',
+      remedy: null,
+      compared: {},
+    },
+    {
+      check: 'address',
+      passed: true,
+      code: 'IP_NOT_ALLOWED',
+      detail: '192.0.2.200 lies within 192.0.2.0/24.',
+      remedy: null,
+      compared: {},
+    },
+    {
+      check: 'permissions',
+      passed: false,
+      code: 'PERMISSION_DENIED',
+      detail: 'Not on the key: review_reply.',
+      remedy: 'Add to the permissions of the key what is not on it.',
+      compared: {},
+    },
+  ],
+};

@@ -1,7 +1,12 @@
 import { links } from '../../src/console/links.ts';
+import { KeyPage, type KeyPageProps } from '../../src/console/pages/key.tsx';
 import { KeyChangePage } from '../../src/console/pages/key-change.tsx';
 import { KeyCreatePage, type KeyCreatePageProps } from '../../src/console/pages/key-create.tsx';
 import { KeyCreatedPage } from '../../src/console/pages/key-created.tsx';
+import { PausePage } from '../../src/console/pages/key-pause.tsx';
+import { RevokedPage, RevokePage } from '../../src/console/pages/key-revoke.tsx';
+import { RotatePage } from '../../src/console/pages/key-rotate.tsx';
+import { KeySeenPage, SeeKeyPage } from '../../src/console/pages/key-see.tsx';
 import { KeysPage, type KeysPageProps } from '../../src/console/pages/keys.tsx';
 import { NotFoundPage } from '../../src/console/pages/not-found.tsx';
 import { RefusedPage } from '../../src/console/pages/refused.tsx';
@@ -13,12 +18,18 @@ import type { PermissionName } from '../../src/domain/permissions/permissions.ts
 import {
   ADMIN,
   ADMIN_ID,
+  EXPLANATION,
+  fortnight,
+  HISTORY,
   KEYS_OF_MANAGER,
+  LISTINGS_FEED,
   MAIN_KEYS,
   MANAGER,
   NOBODY,
   NOW,
   PERSONAL_KEYS,
+  QUIET_REPORT,
+  REPORT,
   STORE_LOCATOR,
 } from './example-values.ts';
 
@@ -111,7 +122,100 @@ const STAGING = {
   ipWhitelist: ['198.51.100.0/24', '2001:db8:40::/48', '192.0.2.77/26'],
 };
 
+const key: KeyPageProps = {
+  frame: ADMIN,
+  view: STORE_LOCATOR,
+  report: REPORT,
+  reportDays: 30,
+  looks: { count: 2, lastAt: Date.parse('2026-11-06T14:02:50Z') },
+  ask: {
+    question: { ip: '192.0.2.200', permission: 'review_reply', at: '2027-01-15T09:00' },
+    errors: {},
+    answer: EXPLANATION,
+    permissions: ['business_edit', 'business_edit_open_hours', 'review_read', 'review_reply'],
+    addresses: ['198.51.100.20', '203.0.113.7'],
+    lately: [{ network: '2001:db8:99::/64', ago: '1 day ago' }],
+  },
+  rotation: null,
+  history: HISTORY,
+  receipt: null,
+  proof: { calls: 18_402, refused: 0 },
+};
+const unasked = { ...key.ask, question: { ip: '', permission: '', at: '2026-11-25T14:02' }, answer: null };
+const month = { networks: 3, calls: 18_402 };
+
 export const EXAMPLES = {
+  key: () => <KeyPage {...key} />,
+  'key-unused': () => (
+    <KeyPage {...key} report={QUIET_REPORT} ask={{ ...unasked, lately: [], addresses: [] }} proof={null} />
+  ),
+  'key-unreadable': () => (
+    <KeyPage {...key} view={{ ...STORE_LOCATOR, use: null }} report={null} ask={unasked} proof={null} looks={null} />
+  ),
+  'key-rotating': () => (
+    <KeyPage
+      {...key}
+      view={LISTINGS_FEED}
+      ask={unasked}
+      rotation={{
+        use: {
+          old: {
+            hint: 'lk_…81Gr',
+            hours: fortnight(168),
+            networks: ['203.0.113.7'],
+            lastUsedAt: Date.parse('2026-11-25T13:59:50Z'),
+          },
+          fresh: {
+            hint: 'lk_…c0Xe',
+            hours: fortnight(63_550),
+            networks: ['198.51.100.61', '198.51.100.62', '203.0.113.9', '203.0.113.12'],
+            lastUsedAt: Date.parse('2026-11-25T14:02:36Z'),
+          },
+        },
+        mayMove: { lengthen: true, end: true },
+      }}
+    />
+  ),
+  'key-changed': () => (
+    <KeyPage
+      {...key}
+      view={{
+        ...STORE_LOCATOR,
+        key: { ...STORE_LOCATOR.key, ipWhitelist: ['198.51.100.16/29', '203.0.113.7', '2001:db8:40::/48'] },
+      }}
+      ask={unasked}
+      receipt={{ what: 'The new list is in force', effectiveBy: NOW + 30_000, detail: 'Changed at 14:02:50 UTC.' }}
+    />
+  ),
+  'see-key': () => (
+    <SeeKeyPage
+      frame={ADMIN}
+      target={STORE_LOCATOR.key}
+      clientIp="203.0.113.7"
+      looks={HISTORY.filter(({ action }) => action === 'api_key.seen')}
+    />
+  ),
+  'see-key-shown': () => (
+    <KeySeenPage
+      frame={ADMIN}
+      target={STORE_LOCATOR.key}
+      secret="lk_RhNS4uV0yJq8wKc2ZpT7mXbE1dLfA9gHsN3iOoYkCe5aQnTS"
+    />
+  ),
+  revoke: () => <RevokePage frame={ADMIN} view={STORE_LOCATOR} report={REPORT} graceSeconds={300} />,
+  revoked: () => (
+    <RevokedPage
+      frame={ADMIN}
+      view={STORE_LOCATOR}
+      revokedAt={NOW}
+      effectiveBy={NOW + 30_000}
+      revokedByName="Demo Org Admin"
+      networks={3}
+    />
+  ),
+  rotate: () => <RotatePage frame={ADMIN} view={STORE_LOCATOR} month={month} overlap="86400" error={null} />,
+  'rotate-again': () => <RotatePage frame={ADMIN} view={LISTINGS_FEED} month={month} overlap="86400" error={null} />,
+  pause: () => <PausePage frame={ADMIN} view={STORE_LOCATOR} month={month} />,
   create: () => <KeyCreatePage {...create} />,
   'create-errors': () => (
     <KeyCreatePage

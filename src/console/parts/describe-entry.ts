@@ -66,7 +66,7 @@ function sayWhatToWrite(line: string): string {
   if (parseNetwork(withoutPort) !== null) return `Has a port. Write ${withoutPort}.`;
   if (/^[\d.]+$/.test(address)) {
     const decimal = withoutLeadingZeros(address, 10);
-    const octal = /[89]/.test(address) ? null : withoutLeadingZeros(address, 8);
+    const octal = /\b0\d*[89]/.test(address) ? null : withoutLeadingZeros(address, 8);
     if (decimal !== null && decimal !== address) {
       return octal === null || octal === decimal
         ? `Leading zero. Write ${decimal}.`

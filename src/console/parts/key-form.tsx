@@ -3,7 +3,7 @@ import { MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH } from '../../domain/keys/key-
 import type { PermissionName } from '../../domain/permissions/permissions.ts';
 import { expiryMoment } from '../../domain/verification/expiration.ts';
 import { links } from '../links.ts';
-import { counted, dayFrom, expiry, relative } from '../words.ts';
+import { counted, day, dayFrom, expiry, relative } from '../words.ts';
 import { Field, FieldError } from './field.tsx';
 import type { SignedInFrame } from './frame.ts';
 import { Form } from './layout.tsx';
@@ -244,7 +244,7 @@ function ExpiryFields({ frame: { now }, values, errors, presentDate }: KeyFormPr
           </span>
         ))}
         <span class="date" data-date-says="">
-          {sayDate(values.expiration_date, presentDate, now)}
+          <DateSays date={values.expiration_date} presentDate={presentDate} now={now} />
         </span>
         <span class="never">
           Goes on working until someone revokes it. <span class="warn">If it leaks, nothing else ends it.</span>
@@ -254,12 +254,17 @@ function ExpiryFields({ frame: { now }, values, errors, presentDate }: KeyFormPr
   );
 }
 
-function sayDate(date: string, presentDate: string | null | undefined, now: number): string {
+function DateSays({ date, presentDate, now }: { date: string; presentDate: string | null | undefined; now: number }) {
   const moment = expiryMoment(date);
-  if (!Number.isFinite(moment)) return 'Stops working at 00:00 UTC of that day.';
-  const unchanged = date === presentDate ? ' Unchanged.' : '';
-  if (moment <= now && unchanged === '') return 'A key stops at 00:00 UTC of its day, and that moment is over.';
-  return `${moment <= now ? 'Stopped' : 'Stops'} working on ${expiry(date)}, ${relative(moment, now)}.${unchanged}`;
+  if (!Number.isFinite(moment)) return <>Stops working at 00:00 UTC of that day.</>;
+  const isPresent = date === presentDate;
+  if (moment <= now && !isPresent) return <>{date === day(now) ? 'That is today.' : 'That day is over.'}</>;
+  return (
+    <>
+      {moment <= now ? 'Stopped' : 'Stops'} working on <strong>{expiry(date)}</strong>, {relative(moment, now)}.
+      {isPresent && ' Unchanged.'}
+    </>
+  );
 }
 
 /** A choice in a box, with its consequence inside. */

@@ -1,0 +1,135 @@
+import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
+import { counted } from '../words.ts';
+
+/*
+ * What an event of the audit log says.
+ */
+
+/** What happened, as the log says it: `Created a key`. */
+const DONE: Partial<Record<string, string>> = {
+  'api_key.created': 'Created a key',
+  'api_key.changed': 'Changed a key',
+  'api_key.revoked': 'Revoked a key',
+  'api_key.paused': 'Paused a key',
+  'api_key.resumed': 'Resumed a key',
+  'api_key.rotated': 'Rotated a key',
+  'api_key.overlap_changed': 'Changed how long an old secret works',
+  'api_key.seen': 'Saw a key',
+  'user.created': 'Created a user',
+  'user.changed': 'Changed a user',
+  'user.deleted': 'Deleted a user',
+  'user.invited': 'Made a sign-in link',
+  'organisation.created': 'Created an organisation',
+  'deployment.bootstrapped': 'Set up the deployment',
+  'deployment.recovered': 'Recovered the deployment',
+  'secrets.resealed': 'Sealed the secrets anew',
+  'secrets.abandoned': 'Gave up sealed secrets',
+};
+
+const REFUSED_ACTS: Partial<Record<string, string>> = {
+  'api_key.create_refused': 'create a key',
+  'api_key.change_refused': 'change a key',
+  'api_key.rotate_refused': 'rotate a key',
+  'api_key.revoke_refused': 'revoke a key',
+  'api_key.see_refused': 'see a key',
+  'user.create_refused': 'create a user',
+  'user.change_refused': 'change a user',
+  'user.delete_refused': 'delete a user',
+  'organisation.create_refused': 'create an organisation',
+};
+
+export function isRefusal(action: string): boolean {
+  return action.endsWith('_refused');
+}
+
+/** `Created a key`; `Refused: change a key`. An action without words here is shown by its name. */
+export function describeAction(action: string): string {
+  if (isRefusal(action)) return `Refused: ${REFUSED_ACTS[action] ?? plain(action)}`;
+  return DONE[action] ?? capitalised(plain(action));
+}
+
+/** The same within the history of one key, where it goes without saying of what: `Created`. */
+export function describeActionOfKey(action: string): string {
+  return describeAction(action)
+    .replace(/ a key$/, '')
+    .replace(/^Saw$/, 'Seen');
+}
+
+function plain(action: string): string {
+  return action.replace(/[._]/g, ' ').replace(/^api key/, 'key');
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+const FIELDS: Partial<Record<string, string>> = {
+  label: 'label',
+  description: 'description',
+  expiration_date: 'expiry',
+  ip_whitelist: 'addresses',
+  has_restricted_permissions: 'permissions',
+  permissions: 'permissions',
+  key_hint: 'secret',
+  first_name: 'first name',
+  last_name: 'last name',
+};
+
+/** Why an attempt was refused. */
+const SHORTFALLS: Partial<Record<string, string>> = {
+  owner: 'another user’s personal key',
+  old_secret: 'by a secret that was replaced',
+  administrators_only: 'for administrators only',
+  provider_only: 'in another organisation',
+  provider_keys: 'a key of a Provider',
+  role: 'beyond what the role may give',
+  permissions: 'permissions that the calling key lacks',
+  unrestricted: 'the calling key is restricted, this one is not',
+  open_caller: 'the calling key is narrowed',
+  networks: 'addresses beyond those of the calling key',
+  expiry: 'longer than the calling key lasts',
+};
+
+/** What an event changed, field by field; nothing to add: an empty list. */
+export function describeChanges({ action, changes }: Pick<AuditEvent, 'action' | 'changes'>): string[] {
+  if (isRefusal(action)) {
+    const rule = typeof changes.rule === 'string' ? (SHORTFALLS[changes.rule] ?? changes.rule) : null;
+    const dropped =
+      typeof changes.dropped === 'number' ? `${counted(changes.dropped, 'more try', 'more tries')} before` : null;
+    return [rule, dropped].filter((text) => text !== null);
+  }
+  // That a revocation disables the key says nothing new.
+  if (action === 'api_key.revoked') return typeof changes.because === 'string' ? [changes.because] : [];
+  return Object.entries(changes).flatMap(([field, change]) => {
+    if (field === 'overlap_seconds' && typeof change === 'number') {
+      return change === 0 ? 'the old secret ended at once' : `the old secret works ${counted(change, 's', 's')} more`;
+    }
+    if (!Array.isArray(change) || change.length !== 2) return [];
+    const [before, after]: unknown[] = change;
+    return describeChange(FIELDS[field] ?? field.replaceAll('_', ' '), field, before, after);
+  });
+}
+
+function describeChange(name: string, field: string, before: unknown, after: unknown): string[] {
+  if (field === 'has_restricted_permissions') {
+    return before === null ? [] : [after === true ? 'permissions: a list of its own' : 'permissions: all of its user'];
+  }
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const gone = before.filter((one) => !after.includes(one)).map((one) => `− ${one}`);
+    const come = after.filter((one) => !before.includes(one)).map((one) => `+ ${one}`);
+    return gone.length + come.length === 0
+      ? [`${name}: in another order`]
+      : [`${name}: ${[...gone, ...come].join(', ')}`];
+  }
+  if (before === null) return isNothing(after) ? [] : [`${name}: ${write(after)}`];
+  return [`${name}: ${write(before)} → ${write(after)}`];
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0);
+}
+
+function write(value: unknown): string {
+  if (value === null) return 'none';
+  return Array.isArray(value) ? value.join(', ') : String(value);
+}
