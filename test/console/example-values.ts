@@ -440,7 +440,7 @@ export const LOG: readonly AuditEvent[] = [
 
 /** "Would this call be allowed?", refused for a permission. */
 export const EXPLANATION: AccessExplanation = {
-  decision: { allowed: false, code: 'PERMISSION_DENIED' },
+  decision: { allowed: false, code: 'PERMISSION_DENIED', missing: ['review_reply'] },
   checks: [
     {
       check: 'revocation',

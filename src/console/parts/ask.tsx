@@ -106,7 +106,7 @@ function Answer({ id, answer: { decision, checks } }: { id: number; answer: Acce
         <div class="note bad" role="status">
           <p>
             <strong>
-              Refused: {describeDenial(decision.code).status} <code>{decision.code}</code>
+              Refused: {describeDenial(decision).status} <code>{decision.code}</code>
             </strong>
           </p>
           <p class="fine">

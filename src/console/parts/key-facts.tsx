@@ -1,5 +1,5 @@
-import { expiryMoment } from '../../domain/keys/expiration.ts';
 import { effectivePermissions, permissionsOfRole } from '../../domain/permissions/permissions.ts';
+import { expiryMoment } from '../../domain/verification/expiration.ts';
 import { counted, expiry, moment, relative } from '../words.ts';
 import { type KeyView, ownerName } from './key-view.ts';
 import { CodeLines } from './lists.tsx';
