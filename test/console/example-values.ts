@@ -1,8 +1,10 @@
 import type { SignedInFrame, Viewer } from '../../src/console/parts/frame.ts';
 import type { CallCount, KeyActs, KeyUse, KeyView } from '../../src/console/parts/key-view.ts';
+import type { UserActs, UserView } from '../../src/console/parts/user-view.ts';
 import type { AuditEvent } from '../../src/domain/audit/list-audit-events.ts';
 import type { Role } from '../../src/domain/permissions/roles.ts';
 import type { UsageReport } from '../../src/domain/usage/report-usage.ts';
+import type { User } from '../../src/domain/users/user.ts';
 import type { AccessExplanation } from '../../src/domain/verification/explain-access.ts';
 
 /*
@@ -319,6 +321,65 @@ const ALLOWED_BY_DAY = [
   781, 804, 306, 288, 842, 620, 424,
 ];
 const REFUSED_BY_DAY: Record<number, number> = { 11: 14, 12: 5, 25: 26, 26: 37, 28: 14 };
+
+function person(id: string, lastName: string, role: Role, more: Partial<User> = {}): User {
+  return {
+    id,
+    orgId: 2,
+    type: 'user',
+    role,
+    firstName: 'Demo',
+    lastName,
+    email: `${lastName.toLowerCase().replace(' ', '-')}@example.com`,
+    disabled: false,
+    signedInAt: at('2026-04-02T09:00:00'),
+    createdAt: at('2026-01-02T08:00:00'),
+    revision: 1,
+    ...more,
+  };
+}
+
+const BEFORE_SIGN_IN = 'Only before the first sign-in';
+const USER_ACTS: UserActs = { change: null, invite: BEFORE_SIGN_IN, createKey: null, remove: null };
+
+/** The five users of the demo organisation. */
+export const USERS: readonly UserView[] = [
+  {
+    user: person(ADMIN_ID, 'Org Admin', 'ORG_ADMIN'),
+    keys: 1,
+    use: { callsIn24h: 12, lastUsedAt: at('2026-11-25T14:02:42') },
+    linkEndsAt: null,
+    acts: { ...USER_ACTS, remove: 'The organisation keeps one admin' },
+  },
+  {
+    user: person('5309c3a237bbc544d8e2673b', 'Org Manager', 'ORG_MANAGER'),
+    keys: 4,
+    use: { callsIn24h: 318, lastUsedAt: at('2026-11-25T13:02:50') },
+    linkEndsAt: null,
+    acts: USER_ACTS,
+  },
+  {
+    user: person(MANAGER_ID, 'Business Manager', 'BUSINESS_MANAGER'),
+    keys: 3,
+    use: { callsIn24h: 132, lastUsedAt: at('2026-11-25T13:36:50') },
+    linkEndsAt: null,
+    acts: USER_ACTS,
+  },
+  {
+    user: person('5309c3a237bbc544d8e26739', 'Group Manager', 'GROUP_MANAGER', { signedInAt: null }),
+    keys: 1,
+    use: { callsIn24h: 0, lastUsedAt: null },
+    linkEndsAt: at('2026-11-26T11:10:00'),
+    acts: { ...USER_ACTS, invite: null },
+  },
+  {
+    user: person('5309c3a237bbc544d8e2673a', 'Publisher', 'PUBLISHER', { disabled: true }),
+    keys: 2,
+    use: { callsIn24h: 0, lastUsedAt: at('2026-09-25T14:02:50') },
+    linkEndsAt: null,
+    acts: USER_ACTS,
+  },
+];
 
 /** The usage of "Store locator" in 30 days. */
 export const REPORT: UsageReport = {

@@ -1,4 +1,5 @@
 import { links } from '../../src/console/links.ts';
+import { AuditPage, type AuditPageProps } from '../../src/console/pages/audit.tsx';
 import { KeyPage, type KeyPageProps } from '../../src/console/pages/key.tsx';
 import { KeyChangePage } from '../../src/console/pages/key-change.tsx';
 import { KeyCreatePage, type KeyCreatePageProps } from '../../src/console/pages/key-create.tsx';
@@ -9,11 +10,17 @@ import { RotatePage } from '../../src/console/pages/key-rotate.tsx';
 import { KeySeenPage, SeeKeyPage } from '../../src/console/pages/key-see.tsx';
 import { KeysPage, type KeysPageProps } from '../../src/console/pages/keys.tsx';
 import { NotFoundPage } from '../../src/console/pages/not-found.tsx';
+import { OrganisationsPage } from '../../src/console/pages/organisations.tsx';
 import { RefusedPage } from '../../src/console/pages/refused.tsx';
 import { SessionEndedPage } from '../../src/console/pages/session-ended.tsx';
 import { SignInPage } from '../../src/console/pages/sign-in.tsx';
 import { SignInLinkPage } from '../../src/console/pages/sign-in-link.tsx';
 import { UnavailablePage } from '../../src/console/pages/unavailable.tsx';
+import { UserPage, type UserPageProps } from '../../src/console/pages/user.tsx';
+import { UserCreatePage } from '../../src/console/pages/user-create.tsx';
+import { UserDeletePage } from '../../src/console/pages/user-delete.tsx';
+import { UserInvitedPage } from '../../src/console/pages/user-invited.tsx';
+import { UsersPage, type UsersPageProps } from '../../src/console/pages/users.tsx';
 import type { PermissionName } from '../../src/domain/permissions/permissions.ts';
 import {
   ADMIN,
@@ -23,6 +30,7 @@ import {
   HISTORY,
   KEYS_OF_MANAGER,
   LISTINGS_FEED,
+  LOG,
   MAIN_KEYS,
   MANAGER,
   NOBODY,
@@ -31,6 +39,7 @@ import {
   QUIET_REPORT,
   REPORT,
   STORE_LOCATOR,
+  USERS,
 } from './example-values.ts';
 
 /*
@@ -144,7 +153,116 @@ const key: KeyPageProps = {
 const unasked = { ...key.ask, question: { ip: '', permission: '', at: '2026-11-25T14:02' }, answer: null };
 const month = { networks: 3, calls: 18_402 };
 
+const users: UsersPageProps = {
+  frame: ADMIN,
+  organisation: 'Demo organisation',
+  mayCreate: true,
+  filters: [
+    { name: 'All', status: undefined, count: 5 },
+    { name: 'Active', status: 'active', count: 3 },
+    { name: 'Invited', status: 'invited', count: 1 },
+    { name: 'Disabled', status: 'disabled', count: 1 },
+  ],
+  query: {},
+  users: USERS,
+  page: 1,
+  perPage: 30,
+  found: 5,
+};
+const [, , BUSINESS_MANAGER, GROUP_MANAGER] = USERS;
+if (BUSINESS_MANAGER === undefined || GROUP_MANAGER === undefined) throw new Error('There are five example users');
+
+const roles = (['ORG_ADMIN', 'ORG_MANAGER', 'GROUP_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const).map((role) => ({
+  role,
+  refused: null,
+}));
+const user: UserPageProps = {
+  frame: ADMIN,
+  view: BUSINESS_MANAGER,
+  values: {
+    first_name: 'Demo',
+    last_name: 'Business Manager',
+    email: 'business-manager@example.com',
+    role: 'PUBLISHER',
+    disabled: false,
+  },
+  errors: {},
+  roles,
+  rehearsal: {
+    heading: 'As a publisher, 2 of 3 keys would lose permissions at once.',
+    detail: '“Photo uploader” used business_edit 1,204 times in the last 30 days, last 26 min ago.',
+  },
+  receipt: null,
+};
+const newUser = { first_name: '', last_name: '', email: '', role: 'BUSINESS_MANAGER' } as const;
+
+const audit: AuditPageProps = {
+  frame: ADMIN,
+  keepDays: 400,
+  query: {},
+  errors: {},
+  users: USERS.map(({ user: { id, firstName, lastName } }) => ({ id, name: `${firstName} ${lastName}` })),
+  events: LOG,
+  names: {
+    keys: new Map(MAIN_KEYS.map(({ key: { id, label } }) => [id, label])),
+    users: new Map(USERS.map(({ user: { id, lastName } }) => [id, `Demo ${lastName}`])),
+  },
+  page: 1,
+  perPage: 8,
+  count: 1_366,
+  countIsExact: true,
+};
+
 export const EXAMPLES = {
+  users: () => <UsersPage {...users} />,
+  'users-uncounted': () => <UsersPage {...users} users={USERS.map((view) => ({ ...view, keys: null, use: null }))} />,
+  'users-none-found': () => <UsersPage {...users} query={{ query: 'demmo' }} users={[]} found={0} />,
+  user: () => <UserPage {...user} />,
+  'user-unchangeable': () => (
+    <UserPage
+      {...user}
+      view={{ ...BUSINESS_MANAGER, acts: { ...BUSINESS_MANAGER.acts, change: 'Users are changed by administrators' } }}
+    />
+  ),
+  'user-create': () => <UserCreatePage frame={ADMIN} values={newUser} errors={{}} roles={roles} mayInvite />,
+  'user-create-errors': () => (
+    <UserCreatePage
+      frame={ADMIN}
+      values={{ ...newUser, email: 'org-admin@example.com' }}
+      errors={{ first_name: 'Give a first name.', email: 'Another user has this address.' }}
+      roles={roles}
+      mayInvite
+    />
+  ),
+  'user-delete': () => <UserDeletePage frame={ADMIN} view={BUSINESS_MANAGER} keys={KEYS_OF_MANAGER} keyCount={3} />,
+  'user-invited': () => (
+    <UserInvitedPage
+      frame={ADMIN}
+      user={GROUP_MANAGER.user}
+      signInUrl={`${ORIGIN}${links.signIn}/w3Qm7ZcT0nRk5YpL2vXa9HsE`}
+      endsAt={Date.parse('2026-11-26T14:02:50Z')}
+    />
+  ),
+  audit: () => <AuditPage {...audit} />,
+  'audit-none': () => <AuditPage {...audit} users={null} events={[]} count={0} query={{ action: 'api_key.seen' }} />,
+  organisations: () => (
+    <OrganisationsPage
+      frame={{
+        ...ADMIN,
+        viewer: { ...ADMIN.viewer, role: 'PROVIDER', sections: ['keys', 'users', 'audit', 'organisations'] },
+      }}
+      query={{}}
+      organisations={[
+        { id: 2, name: 'Demo organisation', isDeployment: false, createdAt: Date.parse('2026-01-02T08:00:00Z') },
+        { id: 1, name: 'Latchkey', isDeployment: true, createdAt: Date.parse('2024-08-14T08:00:00Z') },
+      ]}
+      page={1}
+      perPage={30}
+      found={2}
+      name=""
+      error={null}
+    />
+  ),
   key: () => <KeyPage {...key} />,
   'key-unused': () => (
     <KeyPage {...key} report={QUIET_REPORT} ask={{ ...unasked, lately: [], addresses: [] }} proof={null} />

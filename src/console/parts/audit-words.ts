@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
-import { counted } from '../words.ts';
+import { counted, span } from '../words.ts';
 
 /*
  * What an event of the audit log says.
@@ -13,12 +13,15 @@ const DONE: Partial<Record<string, string>> = {
   'api_key.paused': 'Paused a key',
   'api_key.resumed': 'Resumed a key',
   'api_key.rotated': 'Rotated a key',
-  'api_key.overlap_changed': 'Changed how long an old secret works',
+  'api_key.overlap_ended': 'Ended an old secret',
   'api_key.seen': 'Saw a key',
   'user.created': 'Created a user',
   'user.changed': 'Changed a user',
   'user.deleted': 'Deleted a user',
   'user.invited': 'Made a sign-in link',
+  'user.signed_in': 'Signed in',
+  'user.signed_out': 'Signed out',
+  'user.signed_out_everywhere': 'Signed out everywhere',
   'organisation.created': 'Created an organisation',
   'deployment.bootstrapped': 'Set up the deployment',
   'deployment.recovered': 'Recovered the deployment',
@@ -35,6 +38,8 @@ const REFUSED_ACTS: Partial<Record<string, string>> = {
   'user.create_refused': 'create a user',
   'user.change_refused': 'change a user',
   'user.delete_refused': 'delete a user',
+  'user.invite_refused': 'make a sign-in link',
+  'user.sign_in_refused': 'sign in',
   'organisation.create_refused': 'create an organisation',
 };
 
@@ -90,39 +95,56 @@ const SHORTFALLS: Partial<Record<string, string>> = {
   expiry: 'longer than the calling key lasts',
 };
 
+/** One thing that an event changed: of a field, what went and what came; or a remark. */
+export interface ChangeWords {
+  /** Null: a remark without a field. */
+  name: string | null;
+  gone: string | null;
+  come: string | null;
+}
+
 /** What an event changed, field by field; nothing to add: an empty list. */
-export function describeChanges({ action, changes }: Pick<AuditEvent, 'action' | 'changes'>): string[] {
+export function describeChanges({ action, changes }: Pick<AuditEvent, 'action' | 'changes'>): ChangeWords[] {
   if (isRefusal(action)) {
     const rule = typeof changes.rule === 'string' ? (SHORTFALLS[changes.rule] ?? changes.rule) : null;
     const dropped =
       typeof changes.dropped === 'number' ? `${counted(changes.dropped, 'more try', 'more tries')} before` : null;
-    return [rule, dropped].filter((text) => text !== null);
+    return [rule, dropped].filter((text) => text !== null).map(remark);
   }
   // That a revocation disables the key says nothing new.
-  if (action === 'api_key.revoked') return typeof changes.because === 'string' ? [changes.because] : [];
+  if (action === 'api_key.revoked') return typeof changes.because === 'string' ? [remark(changes.because)] : [];
   return Object.entries(changes).flatMap(([field, change]) => {
-    if (field === 'overlap_seconds' && typeof change === 'number') {
-      return change === 0 ? 'the old secret ended at once' : `the old secret works ${counted(change, 's', 's')} more`;
-    }
+    if (field === 'overlap_seconds' && typeof change === 'number') return [sayOverlap(change)];
     if (!Array.isArray(change) || change.length !== 2) return [];
     const [before, after]: unknown[] = change;
-    return describeChange(FIELDS[field] ?? field.replaceAll('_', ' '), field, before, after);
+    return describeChange(field, before, after);
   });
 }
 
-function describeChange(name: string, field: string, before: unknown, after: unknown): string[] {
+function remark(text: string): ChangeWords {
+  return { name: null, gone: null, come: text };
+}
+
+function sayOverlap(seconds: number): ChangeWords {
+  return remark(seconds === 0 ? 'the old secret ended at once' : `old secret for ${span(seconds * 1_000)} more`);
+}
+
+function describeChange(field: string, before: unknown, after: unknown): ChangeWords[] {
+  const name = FIELDS[field] ?? field.replaceAll('_', ' ');
   if (field === 'has_restricted_permissions') {
-    return before === null ? [] : [after === true ? 'permissions: a list of its own' : 'permissions: all of its user'];
+    return before === null
+      ? []
+      : [{ name, gone: null, come: after === true ? 'a list of its own' : 'all of its user' }];
   }
+  if (field === 'disabled') return [remark(after === true ? 'enabled → disabled' : 'disabled → enabled')];
   if (Array.isArray(before) && Array.isArray(after)) {
     const gone = before.filter((one) => !after.includes(one)).map((one) => `− ${one}`);
     const come = after.filter((one) => !before.includes(one)).map((one) => `+ ${one}`);
-    return gone.length + come.length === 0
-      ? [`${name}: in another order`]
-      : [`${name}: ${[...gone, ...come].join(', ')}`];
+    if (gone.length + come.length === 0) return [{ name, gone: null, come: 'in another order' }];
+    return [{ name, gone: gone.join(', ') || null, come: come.join(', ') || null }];
   }
-  if (before === null) return isNothing(after) ? [] : [`${name}: ${write(after)}`];
-  return [`${name}: ${write(before)} → ${write(after)}`];
+  if (before === null && isNothing(after)) return [];
+  return [{ name, gone: before === null ? null : write(before), come: write(after) }];
 }
 
 function isNothing(value: unknown): boolean {
@@ -130,6 +152,6 @@ function isNothing(value: unknown): boolean {
 }
 
 function write(value: unknown): string {
-  if (value === null) return 'none';
+  if (isNothing(value)) return 'none';
   return Array.isArray(value) ? value.join(', ') : String(value);
 }

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
 import { links } from '../links.ts';
-import { describeActionOfKey, describeChanges, isRefusal } from './audit-words.ts';
+import { type ChangeWords, describeActionOfKey, describeChanges, isRefusal } from './audit-words.ts';
 import { Ago } from './times.tsx';
 
 /** What happened to one key, the newest first. */
@@ -8,7 +8,8 @@ export function History({ events, now }: { events: readonly AuditEvent[]; now: n
   return (
     <ol class="log">
       {events.map((event) => {
-        const changes = describeChanges(event);
+        // What a new key was given, the facts say.
+        const changes = event.action === 'api_key.created' ? [] : describeChanges(event);
         return (
           <li>
             <Ago at={event.at} now={now} />
@@ -17,7 +18,7 @@ export function History({ events, now }: { events: readonly AuditEvent[]; now: n
               by <Actor event={event} />
               {changes.length > 0 && (
                 <>
-                  : <span class="any">{changes.join('; ')}</span>
+                  : <Changes changes={changes} />
                 </>
               )}
             </span>
@@ -44,5 +45,22 @@ export function Actor({ event }: { event: AuditEvent }) {
         </>
       )}
     </>
+  );
+}
+
+/** What went, struck through, and what came. */
+export function Changes({ changes }: { changes: readonly ChangeWords[] }) {
+  return (
+    <span class="any">
+      {changes.map(({ name, gone, come }, index) => (
+        <>
+          {index > 0 && '; '}
+          {name !== null && `${name} `}
+          {gone !== null && <del>{gone}</del>}
+          {gone !== null && come !== null && ' → '}
+          {come !== null && (name === null ? come : <ins>{come}</ins>)}
+        </>
+      ))}
+    </span>
   );
 }

@@ -102,7 +102,7 @@ export function StatusWord({
   status,
   note,
 }: {
-  status: Pick<KeyStatusWords, 'word' | 'shape' | 'tone'>;
+  status: Pick<KeyStatusWords, 'shape' | 'tone'> & { word: string };
   note?: string;
 }) {
   return (

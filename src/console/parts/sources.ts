@@ -95,31 +95,32 @@ export function diffOfLists(
       sources.reduce((sum, { allowed }) => sum + allowed, 0),
       'call',
     );
-  const gone = present
+  const describeNew = (text: string): DiffLine => {
+    const sources = within(text);
+    const size = countIpv4([text]) ?? 0;
+    const since = Math.min(...sources.map(({ firstSeen }) => firstSeen));
+    const reasons = [
+      callsOf(sources),
+      size > 1 ? counted(size, 'address', 'addresses') : null,
+      sources.length > 0 && sources.every(({ isNew }) => isNew) ? `since ${span(now - since)}: yours?` : null,
+    ];
+    return { sign: 'add', text, reason: reasons.filter((part) => part !== null).join(', ') };
+  };
+  // What comes in place of an entry stands right after it.
+  const come = new Set(suggested.filter((entry) => !present.includes(entry)));
+  const replacing = (entry: string) => {
+    const inside = [...come].filter((one) => coveringEntry([entry], one) !== null);
+    for (const one of inside) come.delete(one);
+    return inside.map(describeNew);
+  };
+  const changed = present
     .filter((entry) => !suggested.includes(entry))
-    .map(
-      (text): DiffLine => ({ sign: 'del', text, reason: within(text).length > 0 ? 'more than is used' : 'not used' }),
-    );
-  const come = suggested
-    .filter((entry) => !present.includes(entry))
-    .map((text): DiffLine => {
-      const sources = within(text);
-      const size = countIpv4([text]) ?? 0;
-      const since = Math.min(...sources.map(({ firstSeen }) => firstSeen));
-      return {
-        sign: 'add',
-        text,
-        reason: [
-          callsOf(sources),
-          size > 1 ? counted(size, 'address', 'addresses') : null,
-          sources.length > 0 && sources.every(({ isNew }) => isNew) ? `since ${span(now - since)}: yours?` : null,
-        ]
-          .filter((part) => part !== null)
-          .join(', '),
-      };
-    });
+    .flatMap((text): DiffLine[] => [
+      { sign: 'del', text, reason: within(text).length > 0 ? 'more than is used' : 'not used' },
+      ...replacing(text),
+    ]);
   const kept = present
     .filter((entry) => suggested.includes(entry))
     .map((text): DiffLine => ({ sign: 'same', text, reason: callsOf(within(text)) }));
-  return [...gone, ...come, ...kept];
+  return [...changed, ...[...come].map(describeNew), ...kept];
 }
