@@ -22,7 +22,7 @@ export function createApp(compose: Compose) {
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => fail(c, { refused: 'wrong_method', methods }) }));
 
   app.route('/v2', createApi(compose));
-  app.route('/console', createConsole());
+  app.route('/console', createConsole(compose));
 
   app.notFound((c) => fail(c, { refused: 'not_found' }));
   app.onError(answerSurprise);

@@ -5,6 +5,7 @@ import { belongsToDatabase } from './domain/secrets/trust-keyring.ts';
 import type { Services } from './domain/services.ts';
 import { parseSettings } from './env.ts';
 import { logFailure } from './log.ts';
+import { fetchAccessKeys } from './storage/access-keys.ts';
 import { type Database, openUsageDatabase } from './storage/database.ts';
 import { openForLists } from './storage/list-reads.ts';
 import { openRateLimiter } from './storage/rate-limiter.ts';
@@ -54,6 +55,7 @@ function composeOnce(env: Env): ServicesOfEnv {
       keyring ??= await readKeyring(env, services.db);
       return keyring;
     },
+    fetchAccessKeys,
     now: Date.now,
     after: (milliseconds, callBack) => {
       const timer = setTimeout(callBack, milliseconds);
@@ -72,6 +74,7 @@ function openLimits(env: Env): Limits {
     takingAway: openRateLimiter(env.TAKING_AWAY_RATE_LIMIT, 'calls that take rights away', 'allow'),
     secrets: openRateLimiter(env.SECRETS_RATE_LIMIT, 'secrets that leave', 'refuse'),
     costlyReads: openRateLimiter(env.READ_RATE_LIMIT, 'reads that cost much', 'allow'),
+    signIns: openRateLimiter(env.SIGN_IN_RATE_LIMIT, 'sign-ins', 'allow'),
     // When one of these does not answer, the look-up is allowed. The budget only saves reads, and the key is still
     // verified. Each isolate also keeps a count of its own.
     misses: {

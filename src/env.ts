@@ -41,6 +41,13 @@ const settingsSchema = z.object({
    * How long an isolate collects counts before it sends them. Usage lags by that and by the few seconds of the queue.
    */
   USAGE_FLUSH_SECONDS: seconds(25),
+  /** The Cloudflare Access team whose identities may sign in, e.g. `acme.cloudflareaccess.com`. Empty: none may. */
+  ACCESS_TEAM_DOMAIN: z
+    .string()
+    .default('')
+    .pipe(z.union([z.literal(''), z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/)], { error: 'must be a host name' })),
+  /** The audience tag of the Access application that the console is behind. Empty: nobody may sign in by Access. */
+  ACCESS_AUD: z.string().default(''),
 });
 
 function seconds(most: number) {
@@ -70,6 +77,8 @@ export interface Settings {
   auditKeepMs: number;
   countsUsage: boolean;
   usageFlushMs: number;
+  /** Who may sign in by Cloudflare Access; null: nobody. */
+  access: { teamDomain: string; audience: string } | null;
 }
 
 /** @throws when a variable is missing or has a bad value; the message names the variable, for the operator */
@@ -80,7 +89,12 @@ export function parseSettings(variables: unknown): Settings {
     throw new Error(`Settings in wrangler.toml: ${wrong.join('; ')}`);
   }
   const { data } = result;
+  const access = { teamDomain: data.ACCESS_TEAM_DOMAIN, audience: data.ACCESS_AUD };
+  if ((access.teamDomain === '') !== (access.audience === '')) {
+    throw new Error('Settings in wrangler.toml: ACCESS_TEAM_DOMAIN and ACCESS_AUD need each other');
+  }
   return {
+    access: access.teamDomain === '' ? null : access,
     keyPrefix: data.KEY_PREFIX,
     acceptedPrefixes: [data.KEY_PREFIX, ...data.RETIRED_KEY_PREFIXES],
     limitsCalls: data.RATE_LIMIT === 'on',

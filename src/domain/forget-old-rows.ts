@@ -1,8 +1,10 @@
 import { logFailure } from '../log.ts';
 import { pruneAuditLog } from '../storage/audit-log.ts';
 import { pruneFeed } from '../storage/change-feed.ts';
+import { pruneLinks, pruneSessions } from '../storage/change-sessions.ts';
 import { pruneAnswers } from '../storage/idempotent-answers.ts';
 import { rollUpUsage } from '../storage/usage.ts';
+import { SESSION_MS } from './authority/session.ts';
 import { ANSWER_KEEP_MS } from './retries/retry.ts';
 import type { Services } from './services.ts';
 import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
@@ -12,6 +14,9 @@ import { forgetUnusedKeys } from './usage/forget-unused-keys.ts';
  * read again too when it is older than the feed's beginning; KV keeps a record for an hour.
  */
 const FEED_KEEP_MS = 24 * 60 * 60 * 1000;
+
+/** How long a link stays that has expired: whoever opens it is told that it has ended, and the try is on record. */
+const LINK_KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
  * Rows of one table in one transaction, and transactions of one job in one hourly run. D1 ends a statement after 30 s,
@@ -31,6 +36,8 @@ export async function forgetOldRows(services: Pick<Services, 'db' | 'usage' | 'n
     ['the change feed', () => inSlices(() => pruneFeed(db, now() - FEED_KEEP_MS, SLICE_ROWS))],
     ['answers for retries', () => inSlices(() => pruneAnswers(db, now() - ANSWER_KEEP_MS, SLICE_ROWS))],
     ['the audit log', () => inSlices(() => pruneAuditLog(db, now() - settings.auditKeepMs, SLICE_ROWS))],
+    ['sessions', () => inSlices(() => pruneSessions(db, now() - SESSION_MS, SLICE_ROWS))],
+    ['sign-in links', () => inSlices(() => pruneLinks(db, now() - LINK_KEEP_MS, SLICE_ROWS))],
     ['usage', () => inSlices(() => rollUpUsage(usage.db, now(), SLICE_ROWS))],
     ['keys that are not used', () => forgetUnusedKeys(services)],
   ];

@@ -1,3 +1,4 @@
+import type { AccessKey } from '../storage/access-keys.ts';
 import { RefusalsOnRecord } from './authority/refusals-on-record.ts';
 import { UseCounter } from './usage/use-counter.ts';
 import { HeardChanges } from './verification/heard-changes.ts';
@@ -53,6 +54,11 @@ export interface Isolate {
   counting: { counter: UseCounter; plannedAt: number };
   /** Refused attempts of each caller: which of them become audit events. */
   refusals: RefusalsOnRecord;
+  /**
+   * The keys by which Cloudflare Access signs, when they were fetched (unix milliseconds), and how often they were in this
+   * minute of the clock.
+   */
+  accessKeys: { keys: AccessKey[]; fetchedAt: number; minute: number; fetches: number };
 }
 
 /** The state of an isolate that has heard and remembered nothing yet. */
@@ -74,6 +80,7 @@ export function newIsolate(): Isolate {
     misses: new MissLedger(),
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
     refusals: new RefusalsOnRecord(),
+    accessKeys: { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, minute: Number.NaN, fetches: 0 },
   };
 }
 

@@ -18,6 +18,8 @@ export interface Limits {
   secrets: RateLimiter;
   /** Searches, and reads of the audit log and of usage, per user: one call may read thousands of rows. */
   costlyReads: RateLimiter;
+  /** Sign-ins to the console, per key, link or identity of Access: each adds a row and an event. */
+  signIns: RateLimiter;
   /** Look-ups that found no key: per payer, per site of the payer, and for the whole location (miss-budget.ts). */
   misses: { payer: RateLimiter; site: RateLimiter; location: RateLimiter };
 }
@@ -34,6 +36,7 @@ export const NO_LIMITS: Limits = {
   takingAway: UNLIMITED,
   secrets: UNLIMITED,
   costlyReads: UNLIMITED,
+  signIns: UNLIMITED,
   misses: { payer: UNLIMITED, site: UNLIMITED, location: UNLIMITED },
 };
 

@@ -1,4 +1,5 @@
 import type { Settings } from '../env.ts';
+import type { AccessKey } from '../storage/access-keys.ts';
 import type * as storage from '../storage/commit-change.ts';
 import type { UsageDatabase } from '../storage/database.ts';
 import type { ReadList } from '../storage/list-reads.ts';
@@ -60,8 +61,15 @@ export interface Usage extends Clock, Pick<Isolate, 'counting'> {
   defer: storage.Stores['defer'];
 }
 
+/** What the identities of Cloudflare Access are checked with. */
+export interface AccessChecks extends Pick<Clock, 'now'>, Pick<Isolate, 'accessKeys'> {
+  settings: Pick<Settings, 'access'>;
+  /** Fetches the keys of a team, e.g. of `acme.cloudflareaccess.com`. Throws when it cannot. */
+  fetchAccessKeys: (teamDomain: string) => Promise<AccessKey[]>;
+}
+
 /** All these parts. The Worker's entry composes them once for each event. */
-export interface Services extends Stores, Verification, Secrets, Usage {
+export interface Services extends Stores, Verification, Secrets, Usage, AccessChecks {
   settings: Settings;
   limits: Limits;
 }

@@ -60,6 +60,12 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
   switch (failure.refused) {
     case 'denied':
       return answerDenial({ ...failure, ...describeDenial(failure) });
+    case 'session_ended':
+      return {
+        status: 401,
+        code: 'SESSION_ENDED',
+        errors: { authentication: 'The session has ended. Sign in again.' },
+      };
     case 'rate_limited':
       return answerDenial({ code: 'RATE_LIMITED', ...describeDenial({ code: 'RATE_LIMITED' }) });
     case 'invalid':
@@ -152,6 +158,8 @@ function describeShortfall(shortfall: Shortfall): string {
       return 'This secret was replaced. Until its overlap ends it can call and read, but change nothing. Use the new one.';
     case 'administrators_only':
       return 'Only ORG_ADMIN and PROVIDER may make keys for other users.';
+    case 'signed_in_before':
+      return 'This user has signed in before. Only ORG_ADMIN and PROVIDER may make a new sign-in link.';
     case 'provider_only':
       return 'Only PROVIDER may work in another organisation.';
     case 'provider_keys':

@@ -93,7 +93,7 @@ async function ensureOrganisation(services: Acting & Secrets, caller: Caller): P
 
 async function ensureUser(services: Acting & Secrets, caller: Caller, orgId: number, role: Role): Promise<string> {
   const name = nameOf(role);
-  const email = `${name.replaceAll(' ', '-')}@demo.example`;
+  const email = emailOf(role);
   const there = await readHolderOfEmail(services.db, email);
   if (there !== null) return there;
   const { userId } = done(
@@ -122,6 +122,11 @@ async function addKey(services: Acting & Secrets, caller: Caller, userId: string
       orgId: undefined,
     }),
   );
+}
+
+/** The email of a demo user. */
+export function emailOf(role: Role): string {
+  return `${nameOf(role).replaceAll(' ', '-')}@demo.example`;
 }
 
 function nameOf(role: Role): string {

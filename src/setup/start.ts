@@ -2,7 +2,9 @@ import './quiet-wrangler.ts';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { compose } from '../compose.ts';
-import { seedDemoData } from './demo-data.ts';
+import { inviteAsOperator } from '../domain/sessions/invite-user.ts';
+import { signInPath } from '../wire/sign-in-path.ts';
+import { emailOf, seedDemoData } from './demo-data.ts';
 import { openLocal } from './local-database.ts';
 import {
   displayPath,
@@ -30,11 +32,12 @@ const USUAL_PORT = 8787;
 const args = process.argv.slice(2);
 const state = locateLocalState(args);
 
+let linkToken: string | null = null;
 try {
   ensureFolder(state);
   lockState(state, 'npm start');
   console.log('Latchkey: preparing the local database …');
-  await prepare();
+  linkToken = await prepare();
 } catch (error) {
   console.error(`Latchkey: ${error instanceof Error ? error.message : error}`);
   process.exit(1);
@@ -47,6 +50,13 @@ Try it, in another terminal:
 
   curl -s http://localhost:${port}/v2/api_keys/current \\
     -H "x-APIKey: $(node -p 'JSON.parse(fs.readFileSync("${displayPath(state.devKeysFile)}")).ORG_ADMIN')"
+`);
+}
+
+if (linkToken !== null) {
+  console.log(`Sign in to the console as the demo administrator, once within 24 hours:
+
+  http://localhost:${port}${signInPath(linkToken)}
 `);
 }
 
@@ -66,22 +76,23 @@ dev.on('exit', (code) => process.exit(code ?? 0));
 /**
  * Prepares migrations, secrets and demo data. When it returns, this process has closed the database, because the
  * service is another process.
+ * @returns the token of a sign-in link for the demo administrator; null when there is no such user
  */
-async function prepare(): Promise<void> {
+async function prepare(): Promise<string | null> {
   const { env, close } = await openLocal(state);
   try {
     const masterKeys = readMasterKeys(state) ?? ((await hasSealedSecrets(env.DB)) ? null : makeMasterKeys(state));
     if (masterKeys === null) {
       console.error(`Latchkey: ${describeLostSecrets(state)}`);
-    } else {
-      await seed({ ...env, MASTER_KEYS: masterKeys });
+      return null;
     }
+    return await seed({ ...env, MASTER_KEYS: masterKeys });
   } finally {
     await close();
   }
 }
 
-async function seed(env: Env): Promise<void> {
+async function seed(env: Env): Promise<string | null> {
   const deferred: Promise<unknown>[] = [];
   const services = compose({ ...env, ...variables(args) }, { waitUntil: (work) => void deferred.push(work) });
   const keys = await seedDemoData(services, {
@@ -89,6 +100,13 @@ async function seed(env: Env): Promise<void> {
     keep: (kept) => writeUnfinishedDevKeys(state, kept),
   });
   await Promise.all(deferred);
+  reportSeed(keys);
+  const keyring = await services.keyring();
+  const link = keyring && (await inviteAsOperator(services, keyring, emailOf('ORG_ADMIN'), 'npm start'));
+  return link?.token ?? null;
+}
+
+function reportSeed(keys: Record<string, string> | null): void {
   const where = displayPath(state.devKeysFile);
   if (keys !== null) {
     finishDevKeys(state);

@@ -1,9 +1,10 @@
 import { and, eq, exists, inArray, isNotNull, ne, notExists, type SQL, sql } from 'drizzle-orm';
+import { NEXT_GENERATION } from './change-sessions.ts';
 import { type ChangeEvent, commitUserChange, type RevokedKey, type Stores } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
 import { foldCompatible, foldText } from './fold-text.ts';
 import { revokeKeysOfPromoted } from './revoke-keys-of-promoted.ts';
-import { apiKeySecrets, apiKeys, organisations, users } from './schema.ts';
+import { apiKeySecrets, apiKeys, organisations, sessions, signInLinks, users } from './schema.ts';
 import { insertFrom } from './statements.ts';
 import { holdsOffice, peer, selectPeers, type UserRow } from './users.ts';
 
@@ -63,7 +64,14 @@ export function insertPerson(
 }
 
 /** The columns that every new user begins with. */
-const NEW_USER_COLUMNS = { disabled: false, signedInAt: null, revision: 0, deletedAt: null };
+const NEW_USER_COLUMNS = {
+  disabled: false,
+  signedInAt: null,
+  revision: 0,
+  sessionGeneration: 0,
+  accessSub: null,
+  deletedAt: null,
+};
 
 function searchFoldedOf({
   firstName,
@@ -94,7 +102,15 @@ export function changeUserFields(
   const emailFolded = after.email === user.email ? undefined : foldCompatible(after.email);
   const update = db
     .update(users)
-    .set({ ...after, emailFolded, searchFolded: searchFoldedOf(after), revision: user.revision + 1 })
+    .set({
+      ...after,
+      emailFolded,
+      searchFolded: searchFoldedOf(after),
+      revision: user.revision + 1,
+      ...(endsSessions(user, after) ? { sessionGeneration: NEXT_GENERATION } : {}),
+      // Another address is another identity, and the next sign-in by Access binds it.
+      ...(after.email === user.email ? {} : { accessSub: null }),
+    })
     .where(
       and(
         isUnchanged(user),
@@ -121,7 +137,15 @@ export function changeUserFields(
 }
 
 /**
- * Deletes a person with its keys and their secrets, however many there are.
+ * Whether a change ends the user's sessions and sign-in links. Whoever has one was let in as someone with another role or
+ * address. A maker of a link must not gain by the user's promotion, nor keep a way in to a user who is enabled again.
+ */
+function endsSessions(user: UserRow, after: PersonFields & { disabled: boolean }): boolean {
+  return after.email !== user.email || after.role !== user.role || (after.disabled && !user.disabled);
+}
+
+/**
+ * Deletes a person with its keys, their secrets, its sessions and sign-in links, however many there are.
  * @param user as it was when this was judged. Nothing is done if it was changed since, or is the last enabled
  * administrator
  * @returns false when nothing was done
@@ -151,6 +175,8 @@ function deleteMarked(db: Database, userId: string): Statement[] {
   const marked = and(eq(users.id, userId), isNotNull(users.deletedAt));
   const keyIds = db.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.userId, userId));
   return [
+    db.delete(sessions).where(eq(sessions.userId, userId)),
+    db.delete(signInLinks).where(eq(signInLinks.userId, userId)),
     db.delete(apiKeySecrets).where(inArray(apiKeySecrets.keyId, keyIds)),
     db.delete(apiKeys).where(eq(apiKeys.userId, userId)),
     db.delete(users).where(marked),

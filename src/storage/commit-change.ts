@@ -30,11 +30,12 @@ export interface Stores {
 }
 
 /**
- * Who makes a change. A user does by a key or, with `apiKeyId` null, in the console, with what the act was judged by.
- * An operator does by a command, whose authority is not judged.
+ * Who makes a change. A user does by a key or, with `apiKeyId` null, in the console, with what the act was judged by;
+ * `judgement` is null where the statements of the batch ask everything themselves. `userId` is null for someone who is
+ * not signed in. An operator does by a command, whose authority is not judged.
  */
 export type Actor =
-  | { userId: string; apiKeyId: number | null; clientIp: string | null; judgement: Judgement }
+  | { userId: string | null; apiKeyId: number | null; clientIp: string | null; judgement: Judgement | null }
   | { operator: string };
 
 /** What is recorded of every change. */
@@ -172,6 +173,37 @@ export async function commitOrganisationChange(stores: Stores, change: Organisat
   return rows?.[0]?.id ?? null;
 }
 
+interface UnheardChange extends Change {
+  orgId: number;
+  apiKeyId: number | null;
+  userId: string;
+}
+
+/**
+ * Commits a change of a user that no verdict about a key depends on, such as a sign-in. Nothing is appended to the feed:
+ * the user's keys would otherwise be read anew everywhere.
+ * @returns false when nothing was done, because what the change was judged by has changed
+ */
+export async function commitUnheardChange(
+  { db }: Pick<Stores, 'db'>,
+  { orgId, apiKeyId, userId, ...change }: UnheardChange,
+): Promise<boolean> {
+  const subject = {
+    orgId: sql<number>`${orgId}`,
+    apiKeyId: sql<number | null>`${apiKeyId}`,
+    userId: sql<string>`${userId}`,
+  };
+  const rows = await commit(
+    db,
+    change,
+    [],
+    subject,
+    db.select({ done: sql<number>`1`.as('done') }).from(sql`(SELECT 1)`),
+    userIdAsJson(subject.userId),
+  );
+  return rows !== null;
+}
+
 /** An event to be recorded although nothing changed: someone saw a secret, or tried what they may not do. */
 export interface Occurrence extends ChangeEvent {
   /** The organisation of the event; `deployment`: the deployment's own. */
@@ -253,7 +285,7 @@ async function commit<Row>(
  * authority is not judged.
  */
 function assertAuthority(db: Database, { actor, now }: Pick<ChangeEvent, 'actor' | 'now'>): Statement[] {
-  return 'operator' in actor ? [] : [assertJudgement(db, actor.judgement, now)];
+  return 'operator' in actor || actor.judgement === null ? [] : [assertJudgement(db, actor.judgement, now)];
 }
 
 function appendToFeed(

@@ -1,7 +1,8 @@
-import { and, exists, gt, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, exists, gt, lt, ne, notExists, or, type SQL, sql } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Database, Statement } from './database.ts';
 import { commitGuard, feedState, keyChanges } from './schema.ts';
+import { selectLiveSession } from './sessions.ts';
 import { insertFrom, isOneOf } from './statements.ts';
 
 /*
@@ -22,8 +23,10 @@ export interface Judgement {
   apiKeyIds: readonly number[];
   /** The calling user, and the user that is acted on or that owns the key. */
   userIds: readonly string[];
-  /** When the calling key expires, in unix milliseconds; null: never. */
+  /** When the calling key expires, or the session that makes the call, in unix milliseconds; null: never. */
   expiresAt: number | null;
+  /** The hash of the session that makes the call; null: none does. */
+  sessionHash: string | null;
 }
 
 /** The constraint that such a statement violates. SQLite puts its name into the error's message. */
@@ -39,7 +42,7 @@ const CONSTRAINT = 'commit_guard_holds';
  * because a batch may wait
  */
 export function assertJudgement(db: Database, judgement: Judgement, now: number): Statement {
-  const { epoch, seq, apiKeyIds, userIds, expiresAt } = judgement;
+  const { epoch, seq, apiKeyIds, userIds, expiresAt, sessionHash } = judgement;
   const isPruned = sql`coalesce((SELECT min(${keyChanges.seq}) FROM ${keyChanges}), ${feedState.head} + 1) > ${seq} + 1`;
   const changed = db
     .select({ seq: keyChanges.seq })
@@ -52,9 +55,16 @@ export function assertJudgement(db: Database, judgement: Judgement, now: number)
     lt(feedState.head, seq),
     and(gt(feedState.head, seq), isPruned),
     exists(changed),
-    expiresAt === null ? undefined : sql`max(${now}, CAST(unixepoch('subsec') * 1000 AS INTEGER)) >= ${expiresAt}`,
+    expiresAt === null ? undefined : sql`${latestClock(now)} >= ${expiresAt}`,
+    // Signing out appends nothing to the feed, because no verdict about a key depends on it.
+    sessionHash === null ? undefined : notExists(selectLiveSession(db, sessionHash)),
   );
   return insertFrom(db, commitGuard, FORBIDDEN_ROW, sql`${feedState} WHERE ${isOutdated}`);
+}
+
+/** The later of the Worker's clock and the database's, in unix milliseconds: a batch may wait. */
+export function latestClock(now: number): SQL<number> {
+  return sql<number>`max(${now}, CAST(unixepoch('subsec') * 1000 AS INTEGER))`;
 }
 
 /** The row that the table's CHECK constraint refuses. */

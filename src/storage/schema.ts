@@ -2,6 +2,9 @@ import { sql } from 'drizzle-orm';
 import { check, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
 import { ROLES, USER_TYPES } from '../wire/roles.ts';
 
+/** What a session was started with: an API key, a one-time link, or an identity of Cloudflare Access. */
+export const SESSION_KINDS = ['key', 'link', 'access'] as const;
+
 /*
  * The D1 database. Moments are unix milliseconds (UTC); `*_folded` columns hold text as `foldText` folds it, because
  * SQLite folds ASCII only. Foreign keys never cascade: D1 enforces them, and a later migration that rebuilds a parent
@@ -46,6 +49,10 @@ export const users = sqliteTable(
     createdAt: integer('created_at').notNull(),
     /** Rises with each change, as a key's does. */
     revision: integer('revision').notNull().default(0),
+    /** Rises with whatever ends the user's sessions and sign-in links: those of a lower generation are dead. */
+    sessionGeneration: integer('session_generation').notNull().default(0),
+    /** The identity of Cloudflare Access that the user first signed in with; null: none yet. */
+    accessSub: text('access_sub'),
     /** Set only inside the batch that deletes the user: later statements of the batch find the user by it. */
     deletedAt: integer('deleted_at'),
   },
@@ -132,6 +139,56 @@ export const apiKeySecrets = sqliteTable(
     index('api_key_secrets_by_key').on(table.keyId),
     uniqueIndex('api_key_secrets_one_in_use').on(table.keyId).where(sql`retires_at IS NULL`),
   ],
+);
+
+/** Sessions of the console. A stolen row signs nobody in: the cookie carries the id, and only its hash is here. */
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    /** SHA-256 of the session's id, in hex. */
+    hash: text('hash').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id),
+    /** What the user signed in with. */
+    kind: text('kind', { enum: SESSION_KINDS }).notNull(),
+    /** The key that the user signed in with, and the hash of its secret; null for the other kinds. */
+    apiKeyId: integer('api_key_id'),
+    secretHash: text('secret_hash'),
+    /** The user's generation when the session started. */
+    generation: integer('generation').notNull(),
+    /** The database's history that it belongs to: a restored database brings no ended session back. */
+    epoch: text('epoch').notNull(),
+    startedAt: integer('started_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+  },
+  (table) => [
+    index('sessions_by_user').on(table.userId),
+    index('sessions_by_key').on(table.apiKeyId),
+    index('sessions_by_start').on(table.startedAt),
+  ],
+);
+
+/** One-time links into the console, by the hash of what they carry. */
+export const signInLinks = sqliteTable(
+  'sign_in_links',
+  {
+    /** SHA-256 of the link's token, in hex. */
+    hash: text('hash').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id),
+    /** The user who made it; null: an operator. */
+    madeBy: text('made_by'),
+    /** The user's generation when the link was made. */
+    generation: integer('generation').notNull(),
+    /** The database's history that it belongs to: a restored database makes no used link usable. */
+    epoch: text('epoch').notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    usedAt: integer('used_at'),
+  },
+  (table) => [index('sign_in_links_by_user').on(table.userId), index('sign_in_links_by_expiry').on(table.expiresAt)],
 );
 
 /**

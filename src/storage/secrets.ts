@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, isNotNull, isNull, max, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, isNotNull, isNull, max, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
@@ -57,6 +57,11 @@ export async function readRecordInUse(db: Database, keyId: number): Promise<Veri
 export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
   const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
   return row === undefined ? null : toVerificationRecord(row);
+}
+
+/** The secret whose hash a query finds, with its key, inside a batch. */
+export function selectSecretOf(db: Database, hash: SQLWrapper) {
+  return selectSecrets(db).where(eq(apiKeySecrets.hash, sql`(${hash})`));
 }
 
 export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {

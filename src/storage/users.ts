@@ -9,7 +9,10 @@ import { users } from './schema.ts';
  */
 
 /** A user as stored. */
-export type UserRow = Omit<typeof users.$inferSelect, 'emailFolded' | 'searchFolded' | 'deletedAt'>;
+export type UserRow = Omit<
+  typeof users.$inferSelect,
+  'emailFolded' | 'searchFolded' | 'deletedAt' | 'sessionGeneration' | 'accessSub'
+>;
 
 const userColumns = {
   id: users.id,
@@ -39,6 +42,20 @@ export async function readHolderOfEmail(db: Database, email: string): Promise<st
     .where(eq(users.emailFolded, foldCompatible(email)))
     .limit(1);
   return row?.id ?? null;
+}
+
+/** The person who has this email, as it is needed to sign the person in; null when no one has it. */
+export async function readUserToSignIn(
+  db: Database,
+  email: string,
+): Promise<{ id: string; orgId: number; email: string; disabled: boolean; accessSub: string | null } | null> {
+  const { id, orgId, disabled, accessSub } = users;
+  const [row] = await db
+    .select({ id, orgId, email: users.email, disabled, accessSub })
+    .from(users)
+    .where(and(eq(users.emailFolded, foldCompatible(email)), eq(users.type, 'user')))
+    .limit(1);
+  return row === undefined || row.email === null ? null : { ...row, email: row.email };
 }
 
 /** The enabled PROVIDER users, the oldest first, at most 100. */

@@ -1,6 +1,7 @@
 import { type FeedAnswer, readFeed } from './change-feed.ts';
 import { openSession } from './list-reads.ts';
 import { readVerificationRecord } from './secrets.ts';
+import { readSession, type StoredSession } from './sessions.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /** What verification reads from D1: from the primary, or from the nearest replica that is recent enough. */
@@ -12,6 +13,8 @@ export interface VerificationSource {
    * @param from `primary`, or the bookmark of a state that a replica must have reached (null: any)
    */
   readRecord(hash: string, from: 'primary' | { bookmark: string | null }): Promise<VerificationRecord | null>;
+  /** The session with this hash, as the primary has it; null when there is none, or it was ended. */
+  readSession(hash: string): Promise<StoredSession | null>;
 }
 
 export function openVerificationSource(d1: D1Database): VerificationSource {
@@ -24,6 +27,9 @@ export function openVerificationSource(d1: D1Database): VerificationSource {
     async readRecord(hash, from) {
       const constraint = from === 'primary' ? 'first-primary' : (from.bookmark ?? 'first-unconstrained');
       return readVerificationRecord(openSession(d1, d1.withSession(constraint)), hash);
+    },
+    async readSession(hash) {
+      return readSession(openSession(d1, d1.withSession('first-primary')), hash);
     },
   };
 }

@@ -12,6 +12,10 @@ export const AUDIT_ACTIONS = [
   'user.created',
   'user.changed',
   'user.deleted',
+  'user.invited',
+  'user.signed_in',
+  'user.signed_out',
+  'user.signed_out_everywhere',
   'organisation.created',
   'deployment.bootstrapped',
   'deployment.recovered',
@@ -26,6 +30,8 @@ export const AUDIT_ACTIONS = [
   'user.create_refused',
   'user.change_refused',
   'user.delete_refused',
+  'user.invite_refused',
+  'user.sign_in_refused',
   'organisation.create_refused',
 ] as const;
 

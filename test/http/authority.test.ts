@@ -39,6 +39,7 @@ const WRITES: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/user': () => ({ path: '/v2/user', body: newUser() }),
   'POST /v2/user/:id': ({ userId }) => ({ path: `/v2/user/${userId}`, body: { first_name: 'Other' } }),
   'DELETE /v2/user/:id': ({ userId }) => ({ path: `/v2/user/${userId}` }),
+  'POST /v2/user/:id/invite': ({ userId }) => ({ path: `/v2/user/${userId}/invite`, body: {} }),
   'POST /v2/org': () => ({ path: '/v2/org', body: { name: 'next' } }),
 };
 

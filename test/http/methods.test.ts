@@ -25,7 +25,8 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PR
 /** Every mounted path, with the methods that it takes. */
 const PATHS = new Map<string, Set<string>>();
 for (const { method, path } of createApp(compose).routes) {
-  if (method === 'ALL') continue;
+  // What the console has at none of its paths is a page that says so.
+  if (method === 'ALL' || !path.startsWith('/v2')) continue;
   const methods = PATHS.get(path) ?? new Set();
   PATHS.set(path, methods.add(method));
   if (method === 'GET') methods.add('HEAD');

@@ -41,6 +41,7 @@ const WRITES: [string, () => [route: string, body?: unknown]][] = [
   ['revoke another key', () => [`POST /v2/api_keys/revoke/${another}`]],
   ['make a user', () => ['POST /v2/user', newUser()]],
   ['change a user', () => [`POST /v2/user/${userId}`, { first_name: 'Other' }]],
+  ['invite a user', () => [`POST /v2/user/${userId}/invite`]],
   ['delete a user', () => [`DELETE /v2/user/${userId}`]],
 ];
 

@@ -88,6 +88,15 @@ test('POST /v2/user needs user_manage, and a key that nothing narrows', async ()
   expect((await make('POST /v2/user', keys.ORG_ADMIN)).status).toBe(200);
 });
 
+test('POST /v2/user/{id}/invite needs user_manage, and a key that nothing narrows', async () => {
+  const route = `POST /v2/user/${await publisher()}/invite`;
+  const without = await narrowKey(PERMISSION_NAMES.filter((name) => name !== 'user_manage'));
+  expectForbidden(await call(without.api_key, route), 'PERMISSION_DENIED');
+  const withAll = await narrowKey(PERMISSION_NAMES);
+  expectOutOfReach(await call(withAll.api_key, route), /nothing narrows/);
+  expect((await call(keys.ORG_ADMIN, route)).status).toBe(200);
+});
+
 test.each(['GET /v2/api_keys/current', 'GET /v2/user/me', 'GET /v2/permissions'])(
   '%s needs no permission',
   async (route) => {

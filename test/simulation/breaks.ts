@@ -93,7 +93,7 @@ export const BREAKS: Record<string, Break> = {
     services: (services) => ({
       ...services,
       source: {
-        readFeed: services.source.readFeed,
+        ...services.source,
         readRecord: (hash, from) => services.source.readRecord(hash, from === 'primary' ? from : { bookmark: null }),
       },
     }),

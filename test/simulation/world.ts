@@ -290,7 +290,7 @@ class World {
         write: cache.write,
       },
       source: {
-        readFeed: source.readFeed,
+        ...source,
         readRecord: (name, from) => {
           tier = 'd1';
           return source.readRecord(name, from);
@@ -521,6 +521,7 @@ class World {
       settings: {
         keyPrefix: 'lk',
         acceptedPrefixes: ['lk'],
+        access: null,
         limitsCalls: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
@@ -539,11 +540,13 @@ class World {
           return answer;
         },
         readRecord: source.readRecord,
+        readSession: source.readSession,
       },
       cache: this.#kv.at(location),
       usage: { send: async () => {}, db: openUsageDatabase(d1) },
       limits: NO_LIMITS,
       keyring: async () => null,
+      fetchAccessKeys: async () => [],
       now: () => this.#time.now + site.clockError,
       after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),
       defer: (work) => void work.catch(() => {}),

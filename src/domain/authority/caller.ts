@@ -16,25 +16,37 @@ export interface Caller {
   confirm: Confirmation;
 }
 
-/** What a caller was judged by. */
-export interface Confirmation {
-  /** SHA-256 of the secret that the call carries, in hex. */
-  secretHash: string;
+/** What a caller was judged by: the key that it calls with, the session of the console that it calls in, or both. */
+export type Confirmation = {
   /** The permissions that the call needs. */
   needs: readonly PermissionName[];
-  /** The key's record when the call was let in, with its sequence number in the change feed. */
+  /** The place in the change feed at which the caller was read. */
+  epoch: string;
+  seq: number;
+} & ({ key: CallingKey; session: null } | { key: CallingKey | null; session: CallingSession });
+
+interface CallingKey {
+  /** SHA-256 of the secret that the call carries, in hex. */
+  secretHash: string;
+  /** The key's record when the call was let in. */
   record: KeyRecord;
 }
 
+interface CallingSession {
+  /** SHA-256 of the session's id, in hex. */
+  hash: string;
+  /** When it ends at the latest, in unix milliseconds. */
+  endsAt: number;
+}
+
 /** The caller of a verified key. */
-export function callerOf({ secretHash, needs, record }: Confirmation, clientIp: string | null): Caller {
-  return {
-    user: record.user,
-    reach: record.reach,
-    apiKeyId: record.keyId,
-    clientIp,
-    confirm: { secretHash, needs, record },
-  };
+export function callerOf(
+  { secretHash, needs, record }: CallingKey & Pick<Confirmation, 'needs'>,
+  clientIp: string | null,
+): Caller {
+  const { user, reach, epoch, seq } = record;
+  const confirm = { needs, epoch, seq, key: { secretHash, record }, session: null };
+  return { user, reach, apiKeyId: record.keyId, clientIp, confirm };
 }
 
 /**
@@ -48,11 +60,15 @@ interface Concerned {
 
 /**
  * The actor of an act, for its audit event, with the judgement that must still hold at the commit: no change of these
- * keys and users since, and the calling key not expired.
+ * keys and users since, the calling key not expired, and the session not ended.
  */
 export function actorOf(caller: Caller, { apiKeyIds = [], userIds = [] }: Concerned = {}): Actor {
-  const { keyId, userId, expiresAt } = caller.confirm.record;
-  return judgedBy(caller, { apiKeyIds: [keyId, ...apiKeyIds], userIds: [userId, ...userIds], expiresAt });
+  const { key } = caller.confirm;
+  return judgedBy(caller, {
+    apiKeyIds: key === null ? apiKeyIds : [key.record.keyId, ...apiKeyIds],
+    userIds: [caller.user.id, ...userIds],
+    expiresAt: key?.record.expiresAt ?? null,
+  });
 }
 
 /**
@@ -65,13 +81,18 @@ export function holderOf(caller: Caller): Actor {
 }
 
 function judgedBy(caller: Caller, by: Pick<Judgement, 'apiKeyIds' | 'userIds' | 'expiresAt'>): Actor {
-  const { epoch, seq } = caller.confirm.record;
+  const { epoch, seq, session } = caller.confirm;
+  const expiresAt = earlier(by.expiresAt, session?.endsAt ?? null);
   return {
     userId: caller.user.id,
     apiKeyId: caller.apiKeyId,
     clientIp: caller.clientIp,
-    judgement: { epoch, seq, ...by },
+    judgement: { epoch, seq, ...by, expiresAt, sessionHash: session?.hash ?? null },
   };
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 /** Whether the caller has access to this organisation: its own, or any for a PROVIDER. */

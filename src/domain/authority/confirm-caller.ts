@@ -3,6 +3,7 @@ import type { Verification } from '../services.ts';
 import { payerOfAddress } from '../verification/miss-budget.ts';
 import { confirmHash, denialOf, verifyHash } from '../verification/verify-key.ts';
 import { type Caller, callerOf } from './caller.ts';
+import { readSession } from './read-session.ts';
 import type { Outcome } from './refusal.ts';
 
 /**
@@ -21,18 +22,24 @@ export async function confirmCaller(
   if (confirmed.refused) return confirmed;
   // A secret in its overlap is refused. Otherwise whoever stole it could see the new secret, or create keys that
   // outlive the overlap.
-  if (confirmed.caller.confirm.record.retiresAt !== null) {
+  if (isInOverlap(confirmed.caller)) {
     return { refused: 'out_of_reach', shortfall: { rule: 'old_secret' } };
   }
   return confirmed;
 }
 
+function isInOverlap({ confirm: { key } }: Caller): boolean {
+  return key !== null && key.record.retiresAt !== null;
+}
+
 /** The same for the one act that a secret in its overlap may do too: to give itself up. */
 export async function confirmHolder(
   services: Verification,
-  { clientIp, confirm: { secretHash } }: Caller,
+  { clientIp, confirm }: Caller,
   needs: readonly PermissionName[] = [],
 ): Promise<Outcome<{ caller: Caller }>> {
+  if (confirm.session !== null) return readSession(services, confirm.session.hash, { clientIp, needs });
+  const { secretHash } = confirm.key;
   const verdict = await confirmHash(services, secretHash, { clientIp, needs });
   if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
   return { caller: callerOf({ secretHash, needs, record: verdict.record }, clientIp) };
@@ -50,7 +57,9 @@ export async function reverifyCaller(
   needs: readonly PermissionName[],
 ): Promise<Outcome<{ caller: Caller }>> {
   const { clientIp, confirm } = caller;
-  const verdict = await verifyHash(services, confirm.secretHash, { clientIp, needs }, () => payerOfAddress(clientIp));
+  if (confirm.session !== null) return readSession(services, confirm.session.hash, { clientIp, needs });
+  const { secretHash } = confirm.key;
+  const verdict = await verifyHash(services, secretHash, { clientIp, needs }, () => payerOfAddress(clientIp));
   if (!verdict.allowed) return { refused: 'denied', ...denialOf(verdict) };
-  return { caller: callerOf({ secretHash: confirm.secretHash, needs, record: verdict.record }, clientIp) };
+  return { caller: callerOf({ secretHash, needs, record: verdict.record }, clientIp) };
 }

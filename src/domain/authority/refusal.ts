@@ -14,6 +14,8 @@ export type Shortfall =
   /** The call carries a secret that was rotated out and is still within its overlap. */
   | { rule: 'old_secret' }
   | { rule: 'administrators_only' }
+  /** The person to invite has signed in before, so only who could make a key for it may. */
+  | { rule: 'signed_in_before' }
   | { rule: 'provider_only' }
   | { rule: 'provider_keys' }
   | { rule: 'role'; role: Role }
@@ -31,6 +33,11 @@ export type Refusal =
    * call began.
    */
   | ({ refused: 'denied' } & Denial)
+  /**
+   * The session of the console that the call is made in has ended. `gone`: it was ended, there is none, or its user is
+   * disabled. `key`: the key that it was started with would be refused now.
+   */
+  | { refused: 'session_ended'; why: 'gone' | 'idle' | 'over' | 'key' }
   /** Messages by field. */
   | { refused: 'invalid'; fields: Record<string, string> }
   /** It does not exist, or the caller may not know of it: the two look the same from outside. */

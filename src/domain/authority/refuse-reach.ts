@@ -15,6 +15,7 @@ export interface Attempt {
     | 'user.create'
     | 'user.change'
     | 'user.delete'
+    | 'user.invite'
     | 'organisation.create';
   orgId: number;
   apiKeyId?: number;

@@ -24,7 +24,8 @@ export async function revokeCurrent(services: Acting, caller: Caller): Promise<O
 
 /** @returns the key; null when the secret was rotated out, or the key revoked, between the judgement and the write */
 async function tryGiveUp(services: Acting, caller: Caller): Promise<number | null> {
-  const { secretHash, record } = caller.confirm;
+  if (caller.confirm.key === null) throw new Error('A call without a key has none to give up');
+  const { secretHash, record } = caller.confirm.key;
   const actor = holderOf(caller);
   const now = services.now();
   const key =

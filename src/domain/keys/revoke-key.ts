@@ -28,7 +28,7 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
     {
       keyId: key.id,
       revokedBy: caller.user.id,
-      secretInUse: isOwn ? caller.confirm.secretHash : null,
+      secretInUse: isOwn ? (caller.confirm.key?.secretHash ?? null) : null,
       sparedRole: caller.user.role === 'PROVIDER' ? null : 'PROVIDER',
     },
     {

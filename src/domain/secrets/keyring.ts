@@ -8,9 +8,20 @@ const VERSION = 'v1';
 const IV_BYTES = 12;
 const MASTER_KEY_BYTES = 32;
 
+/** Tokens that are sealed for the wire: what a session's cookie carries, and a sign-in link. */
+export type TokenPurpose = 'console-session' | 'sign-in-link';
+
+const TOKEN_PURPOSES: Record<TokenPurpose, string> = {
+  'console-session': 'latchkey/v1/console-session',
+  'sign-in-link': 'latchkey/v1/sign-in-link',
+};
+/** Longer than any sealed token. */
+const MAX_SEALED_TOKEN_LENGTH = 500;
+
 interface SealingKey {
   id: string;
   key: CryptoKey;
+  tokenKeys: Record<TokenPurpose, CryptoKey>;
 }
 
 export interface Keyring {
@@ -20,6 +31,14 @@ export interface Keyring {
   seal(secret: string, hash: string): Promise<string>;
   /** Opens what was sealed for the row of this hash, with any master key; null when it does not open. */
   open(sealed: string, hash: string): Promise<string | null>;
+  /**
+   * Seals a token, with the first master key. The result fits into a URL and a cookie. It shows that this deployment made
+   * the token, so a made-up one is refused without a read of storage, and a row that someone wrote into a stolen database
+   * lets nobody in.
+   */
+  sealToken(purpose: TokenPurpose, token: string): Promise<string>;
+  /** Opens a sealed token, with any master key; null when it does not open. */
+  openToken(purpose: TokenPurpose, sealed: string): Promise<string | null>;
 }
 
 /**
@@ -36,33 +55,51 @@ export async function openKeyring(masterKeys: string): Promise<Keyring> {
   return {
     sealedPrefix: `${VERSION}.${first.id}.`,
 
-    async seal(secret, hash) {
-      const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
-      const box = await crypto.subtle.encrypt(
-        { name: 'AES-GCM', iv, additionalData: associatedData(hash) },
-        first.key,
-        new TextEncoder().encode(secret),
-      );
-      return [VERSION, first.id, encodeBase64(iv), encodeBase64(new Uint8Array(box))].join('.');
-    },
+    seal: (secret, hash) => encrypt(first.id, first.key, associatedData(hash), secret),
 
     async open(sealed, hash) {
-      const [version, id, iv, box] = sealed.split('.');
-      if (version !== VERSION || id === undefined || iv === undefined || box === undefined) return null;
-      const sealing = byId.get(id);
+      const sealing = byId.get(entryOf(sealed));
+      return sealing === undefined ? null : decrypt(sealing.key, associatedData(hash), sealed);
+    },
+
+    async sealToken(purpose, token) {
+      const key = first.tokenKeys[purpose];
+      return toUrlAlphabet(await encrypt(first.id, key, new TextEncoder().encode(TOKEN_PURPOSES[purpose]), token));
+    },
+
+    async openToken(purpose, sealed) {
+      if (sealed.length > MAX_SEALED_TOKEN_LENGTH) return null;
+      const sealing = byId.get(entryOf(sealed));
       if (sealing === undefined) return null;
-      try {
-        const secret = await crypto.subtle.decrypt(
-          { name: 'AES-GCM', iv: decodeBase64(iv), additionalData: associatedData(hash) },
-          sealing.key,
-          decodeBase64(box),
-        );
-        return new TextDecoder().decode(secret);
-      } catch {
-        return null;
-      }
+      const associated = new TextEncoder().encode(TOKEN_PURPOSES[purpose]);
+      return decrypt(sealing.tokenKeys[purpose], associated, fromUrlAlphabet(sealed));
     },
   };
+}
+
+/** Seals a text: version, entry, IV and box, with dots between. */
+async function encrypt(id: string, key: CryptoKey, additionalData: Uint8Array, text: string): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
+  const algorithm = { name: 'AES-GCM', iv, additionalData };
+  const box = await crypto.subtle.encrypt(algorithm, key, new TextEncoder().encode(text));
+  return [VERSION, id, encodeBase64(iv), encodeBase64(new Uint8Array(box))].join('.');
+}
+
+/** Opens what `encrypt` made; null when it does not open. */
+async function decrypt(key: CryptoKey, additionalData: Uint8Array, sealed: string): Promise<string | null> {
+  const [version, , iv, box] = sealed.split('.');
+  if (version !== VERSION || iv === undefined || box === undefined) return null;
+  try {
+    const algorithm = { name: 'AES-GCM', iv: decodeBase64(iv), additionalData };
+    return new TextDecoder().decode(await crypto.subtle.decrypt(algorithm, key, decodeBase64(box)));
+  } catch {
+    return null;
+  }
+}
+
+/** The id of the entry of `MASTER_KEYS` that sealed this; empty when it is no sealed form. */
+function entryOf(sealed: string): string {
+  return sealed.split('.', 2)[1] ?? '';
 }
 
 async function deriveSealingKey(entry: string, index: number): Promise<SealingKey> {
@@ -77,14 +114,22 @@ async function deriveSealingKey(entry: string, index: number): Promise<SealingKe
   }
   if (bytes.length !== MASTER_KEY_BYTES) throw unreadable;
   const master = await crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey']);
-  const key = await crypto.subtle.deriveKey(
-    { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: new TextEncoder().encode(PURPOSE) },
+  const [key, ofSessions, ofLinks] = await Promise.all([
+    deriveKey(master, PURPOSE),
+    deriveKey(master, TOKEN_PURPOSES['console-session']),
+    deriveKey(master, TOKEN_PURPOSES['sign-in-link']),
+  ]);
+  return { id, key, tokenKeys: { 'console-session': ofSessions, 'sign-in-link': ofLinks } };
+}
+
+function deriveKey(master: CryptoKey, purpose: string): Promise<CryptoKey> {
+  return crypto.subtle.deriveKey(
+    { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: new TextEncoder().encode(purpose) },
     master,
     { name: 'AES-GCM', length: 256 },
     false,
     ['encrypt', 'decrypt'],
   );
-  return { id, key };
 }
 
 /** Binds a sealed secret to its row: moved to another row, it does not open. */
@@ -98,4 +143,14 @@ function encodeBase64(bytes: Uint8Array): string {
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** Base64 in the alphabet of URLs (RFC 4648, section 5), without padding. */
+function toUrlAlphabet(base64: string): string {
+  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+function fromUrlAlphabet(text: string): string {
+  // The id of an entry has this alphabet too, but nothing reads it from here.
+  return text.replaceAll('-', '+').replaceAll('_', '/');
 }

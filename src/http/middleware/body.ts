@@ -1,5 +1,7 @@
+import type { HonoRequest } from 'hono';
 import { every } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
+import type { Services } from '../../domain/services.ts';
 import type { CallContext, CallEnv, Needs, Puts } from '../context.ts';
 import { type BodyType, fail } from '../errors.ts';
 
@@ -18,13 +20,31 @@ export interface BodyPut {
  * stale. Answers 413 if the body is too large, and 408 if it is not whole by the deadline.
  */
 const readBody: Puts<BodyPut> = async (c, next) => {
-  const body = await readWithin(c, MAX_BODY_BYTES, BODY_DEADLINE_MS);
-  if ('refused' in body) return fail(c, body);
-  c.set('bodyText', decode(body.bytes));
-  // The stream is consumed, and hono's validators read the body from the request again.
-  if (c.req.raw.body !== null) c.req.raw = new Request(c.req.raw, { body: body.bytes });
+  const body = await readBodyText(c);
+  if (body.refused) return fail(c, body);
+  c.set('bodyText', body.text);
   await next();
 };
+
+/** What reading a body needs of a context. */
+interface BodyCarrier {
+  req: Pick<HonoRequest, 'raw' | 'header'>;
+  var: { services: Pick<Services, 'after'> };
+}
+
+/**
+ * Reads the whole body as text, and leaves the request with a body that can be read again.
+ * @returns the text, null when it is not UTF-8; or the refusal when it is too large, or not whole by the deadline
+ */
+export async function readBodyText(
+  c: BodyCarrier,
+): Promise<{ refused?: never; text: string | null } | { refused: 'body_too_large' | 'body_timeout' }> {
+  const body = await readWithin(c, MAX_BODY_BYTES, BODY_DEADLINE_MS);
+  if ('refused' in body) return body;
+  // The stream is consumed, and hono's validators read the body from the request again.
+  if (c.req.raw.body !== null) c.req.raw = new Request(c.req.raw, { body: body.bytes });
+  return { text: decode(body.bytes) };
+}
 
 /**
  * For calls with a body. Answers 413 if it is too large, 415 if it is not declared as JSON, 408 if it is late.
@@ -92,13 +112,13 @@ function isDeclaredAs(type: BodyType, c: CallContext): boolean {
   );
 }
 
-function declaredLength(c: CallContext): number {
+function declaredLength(c: Pick<BodyCarrier, 'req'>): number {
   return Number(c.req.header('Content-Length') ?? 0);
 }
 
 type ReadBody = { bytes: Uint8Array<ArrayBuffer> } | { refused: 'body_too_large' } | { refused: 'body_timeout' };
 
-async function readWithin(c: CallContext, maxBytes: number, deadlineMs: number): Promise<ReadBody> {
+async function readWithin(c: BodyCarrier, maxBytes: number, deadlineMs: number): Promise<ReadBody> {
   const stream = c.req.raw.body;
   if (stream === null) return { bytes: new Uint8Array() };
   if (declaredLength(c) > maxBytes) return { refused: 'body_too_large' };

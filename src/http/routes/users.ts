@@ -1,13 +1,15 @@
 import { Hono } from 'hono';
+import { inviteUser } from '../../domain/sessions/invite-user.ts';
 import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
 import { deleteUser } from '../../domain/users/delete-user.ts';
 import { countFoundUsers, findUserOf, listUsers } from '../../domain/users/find-user.ts';
 import { findChangedFixedFields } from '../../domain/users/user-rules.ts';
+import { signInPath } from '../../wire/sign-in-path.ts';
 import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser, USER_ID, type UserPut } from '../middleware/accessible.ts';
-import { jsonBody } from '../middleware/body.ts';
+import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
@@ -79,6 +81,22 @@ export const userRoutes = new Hono<CallEnv>()
         status: 'success',
         ...(revokedKeys.length > 0 ? { revoked_api_keys: revokedKeys } : {}),
       });
+    },
+  )
+
+  .post(
+    `/${USER_ID}/invite`,
+    requires('user_manage'),
+    optionalBody,
+    confirmed('user_manage'),
+    accessibleUser,
+    emptyBody,
+    async (c) => {
+      const { services, caller, user } = c.var;
+      const invited = await inviteUser(services, caller, user);
+      if (invited.refused) return fail(c, invited);
+      const url = new URL(signInPath(invited.token), c.req.url);
+      return c.json({ id: invited.userId, status: 'success', sign_in_url: url.href });
     },
   )
 
