@@ -21,7 +21,7 @@ export const links = {
     withQuery(`${CONSOLE}/keys/create`, query),
   key: (id: number) => `${CONSOLE}/keys/${id}`,
   changeKey: (id: number) => `${CONSOLE}/keys/${id}/change`,
-  useSuggestedList: (id: number) => `${CONSOLE}/keys/${id}/suggested-list`,
+  setAllowlist: (id: number) => `${CONSOLE}/keys/${id}/allowlist`,
   rotateKey: (id: number) => `${CONSOLE}/keys/${id}/rotate`,
   overlap: (id: number) => `${CONSOLE}/keys/${id}/overlap`,
   seeKey: (id: number) => `${CONSOLE}/keys/${id}/see`,

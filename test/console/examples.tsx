@@ -302,7 +302,12 @@ export const EXAMPLES = {
         key: { ...STORE_LOCATOR.key, ipWhitelist: ['198.51.100.16/29', '203.0.113.7', '2001:db8:40::/48'] },
       }}
       ask={unasked}
-      receipt={{ what: 'The new list is in force', effectiveBy: NOW + 30_000, detail: 'Changed at 14:02:50 UTC.' }}
+      receipt={{
+        what: 'The new list is in force',
+        effectiveBy: NOW + 30_000,
+        detail: 'Changed at 14:02:50 UTC. Lets in 9 IPv4 addresses instead of 768.',
+        oldList: STORE_LOCATOR.key.ipWhitelist,
+      }}
     />
   ),
   'see-key': () => (

@@ -1,4 +1,3 @@
-import type { Child } from 'hono/jsx';
 import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
 import type { UsageReport } from '../../domain/usage/report-usage.ts';
 import type { DenialCode } from '../../wire/denial.ts';
@@ -34,9 +33,16 @@ export interface KeyPageProps {
   /** The newest events of the key. */
   history: readonly AuditEvent[];
   /** A change that was made a moment ago; null: none. */
-  receipt: (ReceiptProps & { detail: Child }) | null;
+  receipt: KeyReceipt | null;
   /** What the suggested list would have done to the calls of these days; null: it was not rehearsed. */
   proof: { calls: number; refused: number } | null;
+}
+
+export interface KeyReceipt extends ReceiptProps {
+  /** When it was changed, and what that does: a sentence. */
+  detail: string;
+  /** The list before the change, to be put back; null: the list was not changed. */
+  oldList: readonly string[] | null;
 }
 
 /** Everything about one key. */
@@ -59,7 +65,17 @@ export function KeyPage(props: KeyPageProps) {
       <hr class="soft" />
       {receipt !== null && (
         <Receipt {...receipt}>
-          <div class="row">{receipt.detail}</div>
+          <div class="row">
+            <span class="fine">{receipt.detail}</span>
+            {receipt.oldList !== null && view.acts.change === null && (
+              <Form viewer={frame.viewer} action={links.setAllowlist(key.id)}>
+                <input type="hidden" name="ip_whitelist" value={receipt.oldList.join('\n')} />
+                <button class="btn sm" type="submit">
+                  Put the old list back
+                </button>
+              </Form>
+            )}
+          </div>
         </Receipt>
       )}
       <div class="split">
@@ -316,7 +332,7 @@ function TighterList(props: KeyPageProps & { report: UsageReport; rows: readonly
       </p>
       <Diff name="Suggested list against the present one" lines={lines} />
       {acts.change === null && (
-        <Form viewer={frame.viewer} action={links.useSuggestedList(key.id)} class="row">
+        <Form viewer={frame.viewer} action={links.setAllowlist(key.id)} class="row">
           {/* What was shown is what is saved, whatever was seen since. */}
           <input type="hidden" name="ip_whitelist" value={suggested.join('\n')} />
           <button class="btn go" type="submit">

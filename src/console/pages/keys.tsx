@@ -125,7 +125,7 @@ function List(props: KeysPageProps & { all: number }) {
             id="q"
             name="search_text"
             type="search"
-            placeholder="Label, hint or whole key"
+            placeholder="Label, hint or key"
             value={query.search_text ?? ''}
             autocomplete="off"
             spellcheck={false}

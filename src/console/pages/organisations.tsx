@@ -34,9 +34,18 @@ export function OrganisationsPage(props: OrganisationsPageProps) {
       </div>
       <div class="tools">
         <Form viewer={frame.viewer} action={links.organisations()} class="ask" novalidate>
-          <Field id="name" label="Name of a new organisation" error={error}>
+          <Field id="name" label="New organisation" error={error}>
             {(described) => (
-              <input id="name" name="name" value={name} required dir="auto" autocomplete="off" {...described} />
+              <input
+                id="name"
+                name="name"
+                value={name}
+                placeholder="Name"
+                required
+                dir="auto"
+                autocomplete="off"
+                {...described}
+              />
             )}
           </Field>
           <button class="btn" type="submit">

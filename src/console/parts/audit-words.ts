@@ -101,6 +101,8 @@ export interface ChangeWords {
   name: string | null;
   gone: string | null;
   come: string | null;
+  /** Whether the field had another value before. */
+  replaces: boolean;
 }
 
 /** What an event changed, field by field; nothing to add: an empty list. */
@@ -122,7 +124,7 @@ export function describeChanges({ action, changes }: Pick<AuditEvent, 'action' |
 }
 
 function remark(text: string): ChangeWords {
-  return { name: null, gone: null, come: text };
+  return { name: null, gone: null, come: text, replaces: false };
 }
 
 function sayOverlap(seconds: number): ChangeWords {
@@ -134,17 +136,17 @@ function describeChange(field: string, before: unknown, after: unknown): ChangeW
   if (field === 'has_restricted_permissions') {
     return before === null
       ? []
-      : [{ name, gone: null, come: after === true ? 'a list of its own' : 'all of its user' }];
+      : [{ name, gone: null, come: after === true ? 'a list of its own' : 'all of its user', replaces: false }];
   }
   if (field === 'disabled') return [remark(after === true ? 'enabled → disabled' : 'disabled → enabled')];
   if (Array.isArray(before) && Array.isArray(after)) {
     const gone = before.filter((one) => !after.includes(one)).map((one) => `− ${one}`);
     const come = after.filter((one) => !before.includes(one)).map((one) => `+ ${one}`);
-    if (gone.length + come.length === 0) return [{ name, gone: null, come: 'in another order' }];
-    return [{ name, gone: gone.join(', ') || null, come: come.join(', ') || null }];
+    if (gone.length + come.length === 0) return [{ name, gone: null, come: 'in another order', replaces: false }];
+    return [{ name, gone: gone.join(', ') || null, come: come.join(', ') || null, replaces: true }];
   }
   if (before === null && isNothing(after)) return [];
-  return [{ name, gone: before === null ? null : write(before), come: write(after) }];
+  return [{ name, gone: before === null ? null : write(before), come: write(after), replaces: before !== null }];
 }
 
 function isNothing(value: unknown): boolean {

@@ -48,17 +48,17 @@ export function Actor({ event }: { event: AuditEvent }) {
   );
 }
 
-/** What went, struck through, and what came. */
+/** What went, struck through, and what came instead. */
 export function Changes({ changes }: { changes: readonly ChangeWords[] }) {
   return (
     <span class="any">
-      {changes.map(({ name, gone, come }, index) => (
+      {changes.map(({ name, gone, come, replaces }, index) => (
         <>
           {index > 0 && '; '}
           {name !== null && `${name} `}
           {gone !== null && <del>{gone}</del>}
           {gone !== null && come !== null && ' → '}
-          {come !== null && (name === null ? come : <ins>{come}</ins>)}
+          {come !== null && (replaces ? <ins>{come}</ins> : come)}
         </>
       ))}
     </span>
