@@ -25,7 +25,7 @@ const fixedCatalogue = {
 const DEMO_DATA = 'test/setup/demo-data.test.ts';
 
 /** What the console makes of plain values: words and pages. */
-const PURE_OF_CONSOLE = ['test/console/words.test.ts', 'test/console/pages.test.tsx'];
+const PURE_OF_CONSOLE = ['test/console/words.test.ts', 'test/console/pages.test.tsx', 'test/console/parts/*.test.ts'];
 
 export default defineConfig({
   test: {

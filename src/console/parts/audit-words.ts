@@ -49,7 +49,7 @@ export function isRefusal(action: string): boolean {
 
 /** `Created a key`; `Refused: change a key`. An action without words here is shown by its name. */
 export function describeAction(action: string): string {
-  if (isRefusal(action)) return `Refused: ${REFUSED_ACTS[action] ?? plain(action)}`;
+  if (isRefusal(action)) return `Refused: ${REFUSED_ACTS[action] ?? plain(action.replace(/_refused$/, ''))}`;
   return DONE[action] ?? capitalised(plain(action));
 }
 
