@@ -75,7 +75,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
-          include: ['test/{setup,readme,simulation,consumer,client}/**/*.test.ts'],
+          include: ['test/{setup,readme,simulation,consumer,client,browser}/**/*.test.{ts,tsx}'],
           exclude: [DEMO_DATA],
           testTimeout: 120_000,
           hookTimeout: 120_000,
