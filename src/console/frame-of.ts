@@ -1,17 +1,25 @@
-import type { ConsoleContext } from './context.ts';
-import type { Frame, Section, Viewer } from './parts/frame.ts';
+import type { Caller } from '../domain/authority/caller.ts';
+import type { ConsoleContext, SessionEnv } from './context.ts';
+import type { Frame, Section, SignedInFrame, Viewer } from './parts/frame.ts';
 import { personName } from './parts/names.ts';
 
-/** The frame of a page: the clock, the bound, and who is signed in. */
+/** The frame of any page: the clock, the bound, and who is signed in. */
 export function frameOf(c: ConsoleContext): Frame {
-  const { services } = c.var;
-  return { now: services.now(), boundSeconds: services.settings.maxStalenessMs / 1000, viewer: viewerOf(c) };
+  const { services, session, caller, csrfToken } = c.var;
+  const isInSession = session !== undefined && caller !== undefined && csrfToken !== undefined;
+  const viewer = isInSession ? viewerOf({ session, caller, csrfToken }) : null;
+  return { now: services.now(), boundSeconds: services.settings.maxStalenessMs / 1000, viewer };
 }
 
-function viewerOf(c: ConsoleContext): Viewer | null {
-  const { session, caller, csrfToken } = c.var;
-  if (session === undefined || caller === undefined || csrfToken === undefined) return null;
-  const { user, by, hint, endsAt } = session;
+/** The frame of a page that only someone who is signed in sees. */
+export function signedInFrameOf(c: { var: Readonly<SessionEnv['Variables']> }): SignedInFrame {
+  const { services } = c.var;
+  return { now: services.now(), boundSeconds: services.settings.maxStalenessMs / 1000, viewer: viewerOf(c.var) };
+}
+
+type InSession = Pick<SessionEnv['Variables'], 'session' | 'caller' | 'csrfToken'>;
+
+function viewerOf({ session: { user, by, hint, endsAt }, caller, csrfToken }: InSession): Viewer {
   return {
     id: user.id,
     name: caller.user.type === 'bot' ? 'Main integration' : personName(user),
@@ -20,14 +28,14 @@ function viewerOf(c: ConsoleContext): Viewer | null {
     signedInBy: by === 'key' ? { by, hint: hint ?? '' } : { by },
     sessionEndsAt: endsAt,
     csrfToken,
-    sections: SECTIONS.filter(([, isOf]) => isOf(c)).map(([section]) => section),
+    sections: SECTIONS.filter(([, isFor]) => isFor(caller)).map(([section]) => section),
   };
 }
 
 /** Which sections a viewer has a use for. The acts behind them judge for themselves. */
-const SECTIONS: readonly (readonly [Section, (c: ConsoleContext) => boolean])[] = [
-  ['keys', (c) => c.var.caller?.reach.permissions.includes('api_key_read') ?? false],
-  ['users', (c) => c.var.caller?.reach.permissions.includes('user_read') ?? false],
+const SECTIONS: readonly (readonly [Section, (caller: Caller) => boolean])[] = [
+  ['keys', ({ reach }) => reach.permissions.includes('api_key_read')],
+  ['users', ({ reach }) => reach.permissions.includes('user_read')],
   ['audit', () => true],
-  ['organisations', (c) => c.var.caller?.user.role === 'PROVIDER'],
+  ['organisations', ({ user }) => user.role === 'PROVIDER'],
 ];
