@@ -545,3 +545,35 @@ export const EXPLANATION: AccessExplanation = {
     },
   ],
 };
+
+/** What someone might store to break a page: one long word, emoji, another direction, markup, the longest address. */
+export const HOSTILE_TEXTS = [
+  'W'.repeat(100),
+  '🗝️'.repeat(50),
+  'مفتاح تكامل مواقع المتاجر وساعات العمل',
+  '"><img src=x onerror=alert(1)>\'`{{7*7}}',
+  '</title></textarea><script>alert(1)</script>',
+  'a\u0301'.repeat(50),
+] as const;
+
+export const LONG_ADDRESS = '2001:0db8:aaaa:bbbb:cccc:dddd:eeee:ffff/128';
+
+export const HOSTILE_KEYS: readonly KeyView[] = HOSTILE_TEXTS.map((label, index) =>
+  sampleKey({
+    id: 90 + index,
+    label,
+    hint: 'lk_…9fQ2',
+    description: label.repeat(4),
+    created: '2026-05-18',
+    creator: label,
+    owner: { id: `5309c3a237bbc544d8e2674${index}`, name: [label, label] },
+    ips: [LONG_ADDRESS],
+    expires: '2027-05-18',
+    use: {
+      total: 999_999_999_999,
+      lastUsed: '2026-11-25T13:50:50',
+      lastNetwork: LONG_ADDRESS,
+      refusedToday: [['IP_NOT_ALLOWED', 999_999_999]],
+    },
+  }),
+);

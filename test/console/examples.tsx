@@ -28,9 +28,12 @@ import {
   EXPLANATION,
   fortnight,
   HISTORY,
+  HOSTILE_KEYS,
+  HOSTILE_TEXTS,
   KEYS_OF_MANAGER,
   LISTINGS_FEED,
   LOG,
+  LONG_ADDRESS,
   MAIN_KEYS,
   MANAGER,
   NOBODY,
@@ -213,7 +216,93 @@ const audit: AuditPageProps = {
   countIsExact: true,
 };
 
+const [LONG_WORD, , , MARKUP] = HOSTILE_TEXTS;
+const [HOSTILE_KEY, , , MARKUP_KEY] = HOSTILE_KEYS;
+if (HOSTILE_KEY === undefined || MARKUP_KEY === undefined) throw new Error('There are six hostile keys');
+const HOSTILE_FRAME = { ...ADMIN, viewer: { ...ADMIN.viewer, name: LONG_WORD, organisation: MARKUP } };
+const hostileSource = {
+  network: LONG_ADDRESS,
+  firstSeen: NOW - 999_000_000,
+  lastSeen: NOW - 1_000,
+  count: 999_999_999_999,
+};
+
 export const EXAMPLES = {
+  'hostile-keys': () => (
+    <KeysPage {...main} frame={HOSTILE_FRAME} tab="personal" query={{ type: 'user' }} keys={HOSTILE_KEYS} />
+  ),
+  'hostile-none-found': () => (
+    <KeysPage {...main} query={{ type: 'bot', search_text: LONG_WORD }} keys={[]} found={0} foundElsewhere={2} />
+  ),
+  'hostile-key': () => (
+    <KeyPage
+      {...key}
+      frame={HOSTILE_FRAME}
+      view={HOSTILE_KEY}
+      report={{
+        ...REPORT,
+        sources: [hostileSource],
+        refusedSources: [],
+        suggestedAllowlist: [LONG_ADDRESS.replace('ffff', 'fffe')],
+      }}
+      history={LOG.map((event) => ({ ...event, actorName: LONG_WORD, changes: { label: [MARKUP, LONG_WORD] } }))}
+    />
+  ),
+  'hostile-edit': () => (
+    <KeyChangePage
+      {...create}
+      frame={HOSTILE_FRAME}
+      target={MARKUP_KEY.key}
+      values={{
+        ...create.values,
+        label: MARKUP,
+        description: LONG_WORD,
+        ip_whitelist: `${LONG_ADDRESS}\n${LONG_WORD}\n</textarea>`,
+      }}
+      callsByEntry={null}
+      rehearsal={null}
+      canRehearse={false}
+    />
+  ),
+  'hostile-revoke': () => (
+    <RevokePage
+      frame={HOSTILE_FRAME}
+      view={HOSTILE_KEY}
+      report={{ ...REPORT, sources: [hostileSource] }}
+      graceSeconds={300}
+    />
+  ),
+  'hostile-users': () => (
+    <UsersPage
+      {...users}
+      frame={HOSTILE_FRAME}
+      organisation={MARKUP}
+      users={HOSTILE_TEXTS.map((text, index) => ({
+        ...GROUP_MANAGER,
+        user: {
+          ...GROUP_MANAGER.user,
+          id: `5309c3a237bbc544d8e2674${index}`,
+          firstName: text,
+          lastName: text,
+          email: `${'w'.repeat(240)}@example.com`,
+        },
+      }))}
+    />
+  ),
+  'hostile-audit': () => (
+    <AuditPage
+      {...audit}
+      frame={HOSTILE_FRAME}
+      users={HOSTILE_TEXTS.map((name, index) => ({ id: String(index), name }))}
+      events={LOG.map((event) => ({
+        ...event,
+        actorName: LONG_WORD,
+        clientIp: LONG_ADDRESS,
+        changes: { label: [MARKUP, LONG_WORD] },
+      }))}
+      names={{ keys: new Map(MAIN_KEYS.map(({ key: { id } }) => [id, LONG_WORD])), users: new Map() }}
+    />
+  ),
   users: () => <UsersPage {...users} />,
   'users-uncounted': () => <UsersPage {...users} users={USERS.map((view) => ({ ...view, keys: null, use: null }))} />,
   'users-none-found': () => <UsersPage {...users} query={{ query: 'demmo' }} users={[]} found={0} />,
