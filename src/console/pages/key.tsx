@@ -327,8 +327,8 @@ function TighterList(props: KeyPageProps & { report: UsageReport; rows: readonly
           (proof.refused === 0
             ? `All ${counted(proof.calls, 'allowed call')} would still have passed. `
             : `It would have refused ${number(proof.refused)} of ${counted(proof.calls, 'call')}. `)}
-        {counted(after, 'IPv4 address', 'IPv4 addresses')} could use the key instead of{' '}
-        {before === null ? 'all' : number(before)}.
+        {(before !== 0 || after !== 0) &&
+          `${counted(after, 'IPv4 address', 'IPv4 addresses')} could use the key instead of ${before === null ? 'all' : number(before)}.`}
       </p>
       <Diff name="Suggested list against the present one" lines={lines} />
       {acts.change === null && (

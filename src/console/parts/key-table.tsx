@@ -70,7 +70,7 @@ function KeyRow({ view, frame, showsOwner }: { view: KeyView; frame: SignedInFra
       </th>
       {showsOwner && (
         <td role="cell" data-h="Belongs to" class="own">
-          <bdi>{owner}</bdi>
+          <bdi title={owner ?? undefined}>{owner}</bdi>
           {key.userId === frame.viewer.id && <span class="dim"> (you)</span>}
         </td>
       )}
@@ -81,7 +81,7 @@ function KeyRow({ view, frame, showsOwner }: { view: KeyView; frame: SignedInFra
         {showsOwner && key.createdBy === key.userId ? (
           <span class="dim">its user</span>
         ) : (
-          <bdi>{key.createdByName}</bdi>
+          <bdi title={key.createdByName ?? undefined}>{key.createdByName}</bdi>
         )}
       </td>
       <td role="cell" data-h="Creation date" class="made">

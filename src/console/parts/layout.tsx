@@ -90,6 +90,10 @@ function UserMenu({ viewer }: { viewer: Viewer }) {
       </summary>
       <div>
         <dl class="facts">
+          <dt>Name</dt>
+          <dd>
+            <bdi>{viewer.name}</bdi>
+          </dd>
           <dt>Organisation</dt>
           <dd>
             <bdi>{viewer.organisation}</bdi>
