@@ -131,6 +131,41 @@ test.each([1, 2, 3, 5, 6])(
   },
 );
 
+/** The sign-in link that a start printed. */
+function printedLink({ process, port }: Service): string {
+  const [, path] =
+    new RegExp(`^ *http://localhost:${port}(/console/sign-in/link\\?token=\\S+)$`, 'm').exec(process.printed()) ?? [];
+  if (path === undefined) throw new Error(`No link was printed: ${process.printed()}`);
+  return path;
+}
+
+function post({ port }: Service, path: string): Promise<Response> {
+  const headers = { 'Sec-Fetch-Site': 'same-origin' };
+  return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, redirect: 'manual' });
+}
+
+test('each start prints one link that signs the demo administrator in, once', async () => {
+  const state = stateStartedOnce();
+  const first = await start(state);
+  const unused = printedLink(first);
+  await first.process.stop();
+
+  const service = await start(state);
+  const link = printedLink(service);
+  expect(link).not.toBe(unused);
+  expect((await post(service, unused)).status).toBe(410);
+  const signedIn = await post(service, link);
+  expect(signedIn.status).toBe(303);
+  // Browsers take a cookie with `Secure` or `__Host-` over https only.
+  expect(signedIn.headers.get('Set-Cookie')).toMatch(
+    /^latchkey_session=[^;]+; Max-Age=43200; Path=\/; HttpOnly; SameSite=Lax$/,
+  );
+  expect((await post(service, link)).status).toBe(410);
+  const { ORG_ADMIN } = devKeys(state);
+  const events = await (await call(service, ORG_ADMIN ?? '', '/v2/audit_events?action=user.invited&per_page=1')).json();
+  expect(events).toMatchObject({ audit_events: [{ actor_user_id: null, actor_name: 'npm start' }] });
+});
+
 test('what is deleted from the demo data stays deleted', async () => {
   const state = newState();
   const first = await start(state);

@@ -1,6 +1,7 @@
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
+import { newIsolate } from '../../src/domain/isolate.ts';
+import type { Services } from '../../src/domain/services.ts';
 import { type Answer, type CallOptions, call } from './client.ts';
 
 /*
@@ -93,9 +94,14 @@ export async function isSignedIn(browser: Browser): Promise<boolean> {
   return status === 404;
 }
 
-/** An app whose clock the test moves. */
-export function openClock(isolate: Isolate = newIsolate()) {
+/** An app whose clock the test moves, with other services in place of some. */
+export function openClock(replaced: Partial<Services> = {}) {
+  const isolate = newIsolate();
   const clock = { now: Date.now() };
-  const app = createApp((bound, context) => ({ ...compose(bound, context, isolate), now: () => clock.now }));
+  const app = createApp((bound, context) => ({
+    ...compose(bound, context, isolate),
+    now: () => clock.now,
+    ...replaced,
+  }));
   return { clock, app };
 }
