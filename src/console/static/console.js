@@ -156,28 +156,45 @@ if (form) {
       ? p.reduce((a, o) => a * 256 + +o, 0)
       : null;
   };
+  /** An IPv6 address as a number, by way of how a URL writes it; null for anything else. */
   const v6 = (t) => {
-    if (!/^[0-9a-f:.]+$/i.test(t) || !t.includes(':')) return false;
+    if (!/^[0-9a-f:.]+$/i.test(t) || !t.includes(':')) return null;
     try {
-      return !!new URL(`http://[${t}]`);
+      const [head, tail] = new URL(`http://[${t}]`).hostname
+        .slice(1, -1)
+        .split('::')
+        .map((half) => half.split(':').filter(Boolean));
+      const parts = tail ? [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail] : head;
+      return parts.reduce((a, part) => (a << 16n) | BigInt(`0x${part}`), 0n);
     } catch {
-      return false;
+      return null;
     }
   };
+  const write4 = (n) => [24, 16, 8, 0].map((s) => Math.floor(n / 2 ** s) % 256).join('.');
+  const write6 = (n) =>
+    new URL(`http://[${n.toString(16).padStart(32, '0').match(/.{4}/g).join(':')}]`).hostname.slice(1, -1);
   const judge = (line) => {
-    const mapped = /^::ffff:([\d.]+)(?:\/(\d+))?$/i.exec(line); // an IPv4 client, written the IPv6 way
-    if (mapped && v4(mapped[1]) !== null && (mapped[2] ?? 128) >= 96)
-      return ['mind', `means ${mapped[1]}${mapped[2] ? `/${mapped[2] - 96}` : ''}`];
     const [addr, bits, more] = line.split('/'),
-      max = v6(addr) ? 128 : 32;
+      wide = v6(addr),
+      max = wide === null ? 32 : 128;
     if (more !== undefined || (bits !== undefined && !(/^(0|[1-9]\d{0,2})$/.test(bits) && bits <= max)))
       return ['no', `A prefix is a number from 0 to ${max}.`];
-    if (v6(addr))
-      return bits === undefined || bits === '128'
-        ? ['yes', 'one IPv6 address']
-        : bits === '0'
-          ? ['mind', 'every IPv6 address']
-          : ['yes', 'an IPv6 network'];
+    const prefix = +(bits ?? max);
+    if (wide !== null) {
+      if (wide >> 32n === 0xffffn && prefix >= 96) {
+        // An IPv4 client, written the IPv6 way.
+        const inner = `${write4(Number(wide & 0xffffffffn))}${prefix < 128 ? `/${prefix - 96}` : ''}`,
+          [, said] = judge(inner);
+        return ['mind', said.startsWith('means') ? said : `means ${inner}, ${said}`];
+      }
+      if (prefix === 0) return ['mind', 'every IPv6 address'];
+      if (prefix === 128) return ['yes', 'one IPv6 address'];
+      const host = BigInt(128 - prefix),
+        start = (wide >> host) << host;
+      return start === wide
+        ? ['yes', 'an IPv6 network']
+        : ['mind', `means ${write6(start)}/${prefix}, an IPv6 network`];
+    }
     const n = v4(addr);
     if (n === null)
       return [
@@ -192,13 +209,12 @@ if (form) {
                 ? 'A name. Give its addresses.'
                 : 'Not an address.',
       ];
-    if (bits === undefined || bits === '32') return ['yes', 'one address'];
-    const size = 2 ** (32 - bits),
+    if (prefix === 0) return ['mind', 'every IPv4 address'];
+    if (prefix === 32) return ['yes', 'one address'];
+    const size = 2 ** (32 - prefix),
       first = n - (n % size),
-      text = [24, 16, 8, 0].map((s) => Math.floor(first / 2 ** s) % 256).join('.');
-    return first === n
-      ? [bits === '0' ? 'mind' : 'yes', `${size.toLocaleString('en')} addresses`]
-      : ['mind', `means ${text}/${bits}, ${size.toLocaleString('en')} addresses`];
+      many = `${size.toLocaleString('en')} addresses`;
+    return first === n ? ['yes', many] : ['mind', `means ${write4(first)}/${prefix}, ${many}`];
   };
   const holds = (line, ip) => {
     const [a, bits = 32] = line.split('/'),
