@@ -16,32 +16,37 @@ export function Strip({ counts, over, note }: { counts: readonly CallCount[]; ov
     allowed + refused === 0
       ? `No calls in ${over}`
       : `${counted(allowed, 'call')} allowed in ${over}, ${refused === 0 ? 'none' : number(refused)} refused`;
-  const label = note === undefined ? text : `${note} ${text}`;
+  const bars = counts.map((count, index) => barOf(count, index * STEP, highest));
   return (
     <svg
       class="strip"
       viewBox={`0 0 ${counts.length * STEP - (STEP - WIDTH)} ${HEIGHT}`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={label}
     >
-      <title>{text}</title>
-      {counts.map((count, index) => (
-        <Bar count={count} x={index * STEP} highest={highest} />
-      ))}
+      <title>{note === undefined ? text : `${note} ${text}`}</title>
+      {/* One path for each colour: a list has hundreds of bars. */}
+      {(['bar-0', 'bar-a', 'bar-r'] as const).map((colour) => {
+        const path = bars.map((bar) => bar[colour]).join('');
+        return path === '' ? null : <path class={colour} d={path} />;
+      })}
     </svg>
   );
 }
 
-function Bar({ count, x, highest }: { count: CallCount; x: number; highest: number }) {
-  if (count.allowed + count.refused === 0) return <rect class="bar-0" x={x} y={HEIGHT - 1} width={WIDTH} height="1" />;
-  const red = count.refused === 0 ? 0 : Math.max(LEAST_REFUSED, Math.round((count.refused / highest) * HEIGHT));
+/** The bars of one count, by colour, as parts of a path. */
+function barOf({ allowed, refused }: CallCount, x: number, highest: number) {
+  if (allowed + refused === 0) return { 'bar-0': rectangle(x, HEIGHT - 1, 1), 'bar-a': '', 'bar-r': '' };
+  const red = refused === 0 ? 0 : Math.max(LEAST_REFUSED, Math.round((refused / highest) * HEIGHT));
   const room = red === 0 ? HEIGHT : HEIGHT - red - 1;
-  const blue = count.allowed === 0 ? 0 : Math.min(room, Math.max(1, Math.round((count.allowed / highest) * HEIGHT)));
-  return (
-    <>
-      {blue > 0 && <rect class="bar-a" x={x} y={HEIGHT - blue} width={WIDTH} height={blue} />}
-      {red > 0 && <rect class="bar-r" x={x} y={HEIGHT - red - (blue > 0 ? blue + 1 : 0)} width={WIDTH} height={red} />}
-    </>
-  );
+  const blue = allowed === 0 ? 0 : Math.min(room, Math.max(1, Math.round((allowed / highest) * HEIGHT)));
+  return {
+    'bar-0': '',
+    'bar-a': blue > 0 ? rectangle(x, HEIGHT - blue, blue) : '',
+    'bar-r': red > 0 ? rectangle(x, HEIGHT - red - (blue > 0 ? blue + 1 : 0), red) : '',
+  };
+}
+
+function rectangle(x: number, y: number, height: number): string {
+  return `M${x} ${y}h${WIDTH}v${height}h-${WIDTH}z`;
 }
