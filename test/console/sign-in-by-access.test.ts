@@ -180,6 +180,17 @@ describe('nobody is signed in', () => {
     expect(audit_events).toMatchObject([{ actor_user_id: null, changes: { by: 'access', why: 'another_identity' } }]);
   });
 
+  test('whose user is disabled just before the transaction', async () => {
+    let isFirst = true;
+    const DB = watchDatabase(async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      await call(keys.PROVIDER, `POST /v2/user/${userId}`, { body: { disabled: true } });
+    });
+    expect((await signInWith(await tokenOf(), undefined, { DB })).status).toBe(503);
+    expect(await readRows('SELECT 1 FROM sessions WHERE user_id = ?', userId)).toEqual([]);
+  });
+
   test('by an identity that is bound just after another one', async () => {
     let isFirst = true;
     const DB = watchDatabase(async () => {
