@@ -191,6 +191,20 @@ describe('of a restricted key whose user lacks some of its permissions', () => {
     expect((await put(keys.GROUP_MANAGER, id, read)).status).toBe(200);
     expect(await storedOf(id)).toEqual(['retired', ...STORED]);
   });
+
+  test('what depends on something only since it was stored can be put back, shown or whole, and not on another key', async () => {
+    const { id } = await makeKey();
+    const stored = ['user_manage', 'business_edit_name'];
+    await alter('UPDATE api_keys SET permissions = ? WHERE id = ?', JSON.stringify(stored), id);
+    for (const query of ['', '?include_all_permissions=true']) {
+      const read = await readKey(keys.GROUP_MANAGER, id, query);
+      expect((await put(keys.GROUP_MANAGER, id, { ...read, label: 'after' })).status).toBe(200);
+      expect(await storedOf(id)).toEqual(stored);
+    }
+    const whole = await makeKey();
+    const without = { has_restricted_permissions: true, permissions: ['user_manage', 'api_key_read'] };
+    expectInvalid(await put(keys.GROUP_MANAGER, whole.id, without), ['permissions.0']);
+  });
 });
 
 test('nothing to change changes nothing', async () => {
