@@ -245,6 +245,9 @@ export function replaceSecret(
   const ofKey = eq(apiKeySecrets.keyId, key.id);
   const inOverlap = and(ofKey, gt(apiKeySecrets.retiresAt, now));
   const overlaps = db.select({ hash: apiKeySecrets.hash }).from(apiKeySecrets).where(inOverlap);
+  // Uses are counted by this moment, so no two secrets of a key may share it, even where the clocks of two isolates differ.
+  const latest = sql`(SELECT max(${apiKeySecrets.createdAt}) FROM ${apiKeySecrets} WHERE ${ofKey})`;
+  const laterThanOthers = sql`max(${now}, 1 + ${latest})`;
   return commitKeyChange(stores, {
     before: endsPrevious ? [db.update(apiKeySecrets).set({ retiresAt: now }).where(inOverlap)] : [],
     rows: [
@@ -258,7 +261,7 @@ export function replaceSecret(
         .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
       db
         .insert(apiKeySecrets)
-        .values({ hash: secret.hash, keyId: key.id, sealed: secret.sealed, createdAt: now, mintedBy }),
+        .values({ hash: secret.hash, keyId: key.id, sealed: secret.sealed, createdAt: laterThanOthers, mintedBy }),
     ],
     keyId: key.id,
     ...event,

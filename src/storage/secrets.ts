@@ -12,6 +12,7 @@ import type { VerificationRecord } from './verification-record.ts';
 const recordColumns = {
   hash: apiKeySecrets.hash,
   retiresAt: apiKeySecrets.retiresAt,
+  secretCreatedAt: sql<number>`${apiKeySecrets.createdAt}`.as('secret_created_at'),
   userDisabled: sql<boolean>`${users.disabled}`.mapWith(users.disabled).as('owner_disabled'),
   epoch: feedState.epoch,
   head: feedState.head,
@@ -21,6 +22,7 @@ const recordColumns = {
 export type LiveSecretRow = KeyRow & {
   hash: string;
   retiresAt: number | null;
+  secretCreatedAt: number;
   userDisabled: boolean;
   epoch: string;
   head: number;
@@ -72,6 +74,7 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
     label: row.label,
     createdAt: row.createdAt,
     revoked: row.revokedAt !== null,
+    secretCreatedAt: row.secretCreatedAt,
     retiresAt: row.retiresAt,
     expirationDate: row.expirationDate,
     ipWhitelist: row.ipWhitelist,

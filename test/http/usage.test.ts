@@ -81,6 +81,8 @@ function flushOf(...counts: (Pick<UseCount, 'keyId'> & Partial<UseCount>)[]): Us
         hour: Math.floor(at / HOUR_MS),
         code: 'VALID',
         network: null,
+        secret: 1,
+        needs: '',
         count: 1,
         firstAt: at,
         lastAt: at,

@@ -97,7 +97,15 @@ async function addSubject(maker: string, fields: Record<string, unknown>, expire
   // Its record is read when all that is to happen to it has happened.
   const record = compileKeyRecord({
     ...{ epoch: '', seq: 0, keyId: 0, orgId: 0, userId: '', userType: 'user', userRole: 'PUBLISHER', label: '' },
-    ...{ userDisabled: true, revoked: true, retiresAt: null, expirationDate: null, ipWhitelist: [], permissions: [] },
+    ...{
+      userDisabled: true,
+      revoked: true,
+      secretCreatedAt: 0,
+      retiresAt: null,
+      expirationDate: null,
+      ipWhitelist: [],
+      permissions: [],
+    },
     hasRestrictedPermissions: true,
     createdAt: 0,
   });

@@ -576,6 +576,7 @@ function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch
     userDisabled: false,
     label: '',
     createdAt: 0,
+    secretCreatedAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,

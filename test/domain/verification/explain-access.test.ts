@@ -19,6 +19,7 @@ function recordOf(fields: Partial<Stored> = {}): KeyRecord {
     userDisabled: false,
     label: 'a key',
     createdAt: 0,
+    secretCreatedAt: 0,
     revoked: false,
     retiresAt: null,
     expirationDate: null,
