@@ -27,6 +27,8 @@ type ServiceColumn =
   | 'revokedBy'
   | 'revokedByName'
   | 'revokedAt'
+  | 'pausedAt'
+  | 'pausedBy'
   | 'revision';
 
 /**
@@ -95,6 +97,8 @@ export function insertKeyAndSecret(
     revokedBy: null,
     revokedByName: null,
     revokedAt: null,
+    pausedAt: null,
+    pausedBy: null,
     revision: 0,
   };
   return [
@@ -132,11 +136,12 @@ export function changeKeyFields(
   return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
 }
 
-interface Revocation {
+/** A change that takes rights away from a key, and what it still depends on when it is committed. */
+interface TakingAway {
   keyId: number;
-  /** The id of a user. */
-  revokedBy: string;
-  /** The hash of a secret: nothing is done unless it is the one in use. For a key that revokes itself. */
+  /** The id of the user who makes the change. */
+  by: string;
+  /** The hash of a secret: nothing is done unless it is the one in use, of a key that is not paused. For a key that does it to itself. */
   secretInUse?: string | null;
   /** Nothing is done if the key's user has this role by now. */
   sparedRole?: UserRow['role'] | null;
@@ -147,12 +152,44 @@ interface Revocation {
  * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
  * judged by has changed
  */
-export function revokeKey(
-  stores: Stores,
-  { keyId, revokedBy, secretInUse = null, sparedRole = null }: Revocation,
-  event: ChangeEvent,
-): Promise<KeyRow | null> {
+export function revokeKey(stores: Stores, revocation: TakingAway, event: ChangeEvent): Promise<KeyRow | null> {
   const { db } = stores;
+  const { keyId, by } = revocation;
+  return commitKeyChange(stores, {
+    rows: [
+      db
+        .update(apiKeys)
+        .set({
+          revokedBy: by,
+          revokedByName: nameOfActor(db, event.actor),
+          revokedAt: event.now,
+          revision: sql`${apiKeys.revision} + 1`,
+        })
+        .where(mayBeTakenAway(db, revocation)),
+    ],
+    after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
+    keyId,
+    ...event,
+  });
+}
+
+/**
+ * Pauses a key: its calls are refused until it is resumed. Its secrets stay as they are.
+ * @returns the key as it now is; null when nothing was done, because someone else paused or revoked it first or what this
+ * was judged by has changed
+ */
+export function pauseKey(stores: Stores, pause: TakingAway, event: ChangeEvent): Promise<KeyRow | null> {
+  const { db } = stores;
+  const { keyId, by } = pause;
+  const update = db
+    .update(apiKeys)
+    .set({ pausedBy: by, pausedAt: event.now, revision: sql`${apiKeys.revision} + 1` })
+    .where(and(mayBeTakenAway(db, pause), isNull(apiKeys.pausedAt)));
+  return commitKeyChange(stores, { rows: [update], keyId, ...event });
+}
+
+/** The condition of an UPDATE that takes rights away from a key: it is not revoked, and the rest still holds. */
+function mayBeTakenAway(db: Database, { keyId, secretInUse = null, sparedRole = null }: TakingAway): SQL | undefined {
   const ofSpared = (role: UserRow['role']) =>
     db
       .select({ id: users.id })
@@ -163,42 +200,38 @@ export function revokeKey(
       .select({ hash: apiKeySecrets.hash })
       .from(apiKeySecrets)
       .where(and(eq(apiKeySecrets.hash, hash), eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)));
-  return commitKeyChange(stores, {
-    rows: [
-      db
-        .update(apiKeys)
-        .set({
-          revokedBy,
-          revokedByName: nameOfActor(db, event.actor),
-          revokedAt: event.now,
-          revision: sql`${apiKeys.revision} + 1`,
-        })
-        .where(
-          and(
-            eq(apiKeys.id, keyId),
-            isNull(apiKeys.revokedAt),
-            secretInUse === null ? undefined : exists(inUse(secretInUse)),
-            sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
-          ),
-        ),
-    ],
-    after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
-    keyId,
-    ...event,
-  });
+  return and(
+    eq(apiKeys.id, keyId),
+    isNull(apiKeys.revokedAt),
+    secretInUse === null ? undefined : and(exists(inUse(secretInUse)), isNull(apiKeys.pausedAt)),
+    sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
+  );
+}
+
+/**
+ * Resumes a key that is paused.
+ * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @returns the key as it now is; null when nothing was done
+ */
+export function resumeKey(stores: Stores, key: KeyRow, event: ChangeEvent): Promise<KeyRow | null> {
+  const update = stores.db
+    .update(apiKeys)
+    .set({ pausedBy: null, pausedAt: null, revision: key.revision + 1 })
+    .where(isUnchanged(key));
+  return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
 }
 
 /**
  * Ends the overlap of a secret that was rotated out.
  * @param hash of that secret
- * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was revoked
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was paused or revoked
  */
 export function endOverlap(stores: Stores, keyId: number, hash: string, event: ChangeEvent): Promise<KeyRow | null> {
   const { db } = stores;
   const isLive = db
     .select({ id: apiKeys.id })
     .from(apiKeys)
-    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt), isNull(apiKeys.pausedAt)));
   return commitKeyChange(stores, {
     rows: [
       db

@@ -120,6 +120,9 @@ const keyRow = z.object({
   revokedBy: z.string().nullable(),
   revokedByName: z.string().nullable(),
   revokedAt: z.int().nullable(),
+  // A Worker that did not know of pauses left these out. What it made was not paused.
+  pausedAt: z.int().nullable().default(null),
+  pausedBy: z.string().nullable().default(null),
   revision: z.int(),
   userRole: z.enum(ROLES),
   userFirstName: z.string().nullable(),

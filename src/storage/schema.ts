@@ -89,6 +89,10 @@ export const apiKeys = sqliteTable(
     revokedBy: text('revoked_by'),
     revokedByName: text('revoked_by_name'),
     revokedAt: integer('revoked_at'),
+    /** When the key was paused; null: it is not. Unlike a revocation, a pause can be taken back. */
+    pausedAt: integer('paused_at'),
+    /** The id of the user who paused it; null: it is not paused. */
+    pausedBy: text('paused_by'),
     /** Rises with each change, so that a change applies only to the state that it was judged on. */
     revision: integer('revision').notNull().default(0),
   },
@@ -100,6 +104,7 @@ export const apiKeys = sqliteTable(
       table.id,
       table.userType,
       table.revokedAt,
+      table.pausedAt,
       table.expirationDate,
       table.labelFolded,
       table.hintFolded,
@@ -176,6 +181,8 @@ export const idempotentAnswers = sqliteTable(
     secretHash: text('secret_hash'),
     /** What the act made, as it was then; a secret is not in it. */
     answer: text('answer').notNull(),
+    /** By when the answer said that the change holds, as JSON; null: it said nothing of that, or was not given yet. */
+    effectiveBy: text('effective_by'),
     at: integer('at').notNull(),
   },
   (table) => [index('idempotent_answers_by_age').on(table.at)],

@@ -74,6 +74,7 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
     label: row.label,
     createdAt: row.createdAt,
     revoked: row.revokedAt !== null,
+    paused: row.pausedAt !== null,
     secretCreatedAt: row.secretCreatedAt,
     retiresAt: row.retiresAt,
     expirationDate: row.expirationDate,

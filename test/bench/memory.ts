@@ -43,6 +43,7 @@ function readRecord(index: number, entries: number) {
     label: 'l'.repeat(entries === 0 ? 20 : 100),
     createdAt: 1_795_582_729_210,
     revoked: false,
+    paused: false,
     secretCreatedAt: 1_795_582_729_206,
     retiresAt: null,
     expirationDate: null,

@@ -20,6 +20,8 @@ interface Subject {
   caller: Person;
   keyId: number;
   apiKey: string;
+  /** A key that is paused. */
+  pausedId: number;
   userId: string;
 }
 
@@ -34,6 +36,8 @@ const WRITES: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys': () => ({ path: '/v2/api_keys', body: { label: 'next' } }),
   'PUT /v2/api_keys/:id': ({ keyId }) => ({ path: `/v2/api_keys/${keyId}`, body: { label: 'next' } }),
   'POST /v2/api_keys/revoke/:id': ({ keyId }) => ({ path: `/v2/api_keys/revoke/${keyId}`, body: {} }),
+  'POST /v2/api_keys/pause/:id': ({ keyId }) => ({ path: `/v2/api_keys/pause/${keyId}`, body: {} }),
+  'POST /v2/api_keys/resume/:id': ({ pausedId }) => ({ path: `/v2/api_keys/resume/${pausedId}`, body: {} }),
   'POST /v2/api_keys/rotate/:id': ({ keyId }) => ({ path: `/v2/api_keys/rotate/${keyId}`, body: {} }),
   'GET /v2/api_keys/key/:id': ({ keyId }) => ({ path: `/v2/api_keys/key/${keyId}` }),
   'POST /v2/user': () => ({ path: '/v2/user', body: newUser() }),
@@ -72,6 +76,7 @@ const READS = [
 /** How a caller loses its rights, and what its call is answered with. */
 const LOSSES: [string, (caller: Person) => Promise<Answer>, string][] = [
   ['its key is revoked', ({ keyId }) => call(keys.PROVIDER, `POST /v2/api_keys/revoke/${keyId}`), 'REVOKED'],
+  ['its key is paused', ({ keyId }) => call(keys.PROVIDER, `POST /v2/api_keys/pause/${keyId}`), 'PAUSED'],
   ['its user is disabled', ({ id }) => changeUser(id, { disabled: true }), 'USER_DISABLED'],
   ['its user is demoted', ({ id }) => changeUser(id, { role: 'PUBLISHER' }), 'PERMISSION_DENIED'],
   ['its user is deleted', ({ id }) => call(keys.PROVIDER, `DELETE /v2/user/${id}`), 'UNKNOWN_KEY'],
@@ -101,10 +106,12 @@ const changeUser = (id: string, body: unknown) => call(keys.PROVIDER, `POST /v2/
 async function makeSubject(): Promise<Subject> {
   const caller = await createPerson(keys.PROVIDER, 'PROVIDER');
   const main = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  const paused = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  await call(keys.PROVIDER, `POST /v2/api_keys/pause/${paused.id}`);
   const userId = await createUser(keys.PROVIDER, { role: 'PUBLISHER' });
   // In memory, as a key in use is.
   await readCurrent(caller.key);
-  return { caller, keyId: main.id, apiKey: main.api_key, userId };
+  return { caller, keyId: main.id, apiKey: main.api_key, pausedId: paused.id, userId };
 }
 
 const methodOf = (route: string) => route.split(' ')[0] ?? '';

@@ -164,6 +164,7 @@ describe('a list of keys', () => {
   test.each([
     ["user_type = 'bot'", 'USING COVERING INDEX api_keys_listed'],
     ['revoked_at IS NOT NULL', 'USING COVERING INDEX api_keys_listed'],
+    ['(revoked_at IS NULL AND paused_at IS NOT NULL)', 'USING COVERING INDEX api_keys_listed'],
     ["(instr(label_folded, 'x') OR instr(hint_folded, 'x'))", 'USING COVERING INDEX api_keys_listed'],
   ])('where %s is counted in its index, without the rows', async (condition, plan) => {
     const { results } = await env.DB.prepare(

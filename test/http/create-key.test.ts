@@ -37,6 +37,7 @@ test('a key needs a label and nothing else', async () => {
     org_id: me.org_id,
     key_hint: hintOf(body.api_key),
     status: 'active',
+    paused_at: null,
     api_key: expect.any(String),
   });
 });

@@ -151,10 +151,11 @@ describe('KV has something else of a key, which is not believed:', () => {
   /** What is there of the person's key, which has been revoked since, changed into something else. */
   const FOREIGN: [string, (record: Record<string, unknown>) => unknown][] = [
     ['one that lacks whether it is revoked', ({ revoked, ...others }) => others],
+    ['one of an older version, which lacks whether it is paused', ({ paused, ...others }) => others],
     ['one that lacks when its secret ends', ({ retiresAt, ...others }) => others],
     ['one of an older version, which lacks when its key was created', ({ createdAt, ...others }) => others],
     ['one that lacks its list', ({ ipWhitelist, ...others }) => others],
-    ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, pausedAt: 1 })],
+    ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, frozenAt: 1 })],
     ['whether it is revoked, as a number', (record) => ({ ...record, revoked: 0 })],
     ['whether it is revoked, as null', (record) => ({ ...record, revoked: null })],
     ['a list that is a text', (record) => ({ ...record, ipWhitelist: '' })],

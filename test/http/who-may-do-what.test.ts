@@ -61,6 +61,20 @@ const TABLE = `
 | POST /v2/api_keys/revoke/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/revoke/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/pause/{id}   | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/pause/{id}   | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/pause/{id}   | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
+| POST /v2/api_keys/resume/{id}  | own key, paused                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | another's personal key, paused           | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | main key, paused                         | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | another organisation's personal key, paused | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/resume/{id}  | another organisation's main key, paused  | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/resume/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
 | POST /v2/api_keys/revoke_current | with own key                           | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 
 | GET /v2/api_keys/key/{id}      | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
@@ -219,6 +233,12 @@ const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
   'main key': ({ orgId }) => mainKeyOf(orgId),
   "another organisation's personal key": async () => keyOf(await personOf(elsewhere, 'PUBLISHER')),
   "another organisation's main key": () => mainKeyOf(elsewhere),
+  'own key, paused': async (caller) => paused(await ownKeyOf(caller), caller),
+  "another's personal key, paused": async ({ orgId }) => paused(await keyOf(await personOf(orgId, 'PUBLISHER'))),
+  'main key, paused': async ({ orgId }) => paused(await mainKeyOf(orgId)),
+  "another organisation's personal key, paused": async () =>
+    paused(await keyOf(await personOf(elsewhere, 'PUBLISHER'))),
+  "another organisation's main key, paused": async () => paused(await mainKeyOf(elsewhere)),
   'key that does not exist': async () => ({ id: 2 ** 40, apiKey: generateApiKey('lk') }),
 
   'a PROVIDER': async () => ({ fields: { role: 'PROVIDER' } }),
@@ -303,6 +323,12 @@ function ownKeyOf({ userId, orgId, key }: Caller): Promise<OwnedKey> {
 async function keyOf(userId: string): Promise<OwnedKey> {
   const { id, api_key } = await createKey(keys.PROVIDER, { user_id: userId });
   return { id, apiKey: api_key };
+}
+
+/** The key, paused by its user itself where one is given that may, else by PROVIDER. */
+async function paused(key: OwnedKey, by?: Caller): Promise<OwnedKey> {
+  await call(by?.key ?? keys.PROVIDER, `POST /v2/api_keys/pause/${key.id}`);
+  return key;
 }
 
 function createMainKey(orgId: number) {

@@ -74,6 +74,8 @@ beforeAll(async () => {
   for (const days of [-1, 0, 1, 2]) await addSubject(keys.ORG_ADMIN, {}, days);
   const revoked = await addSubject(keys.ORG_ADMIN, {});
   await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${revoked}`);
+  const paused = await addSubject(keys.ORG_ADMIN, {});
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/pause/${paused}`);
   const lowered = await call(keys.GROUP_MANAGER, 'GET /v2/user/me');
   await addSubject(keys.GROUP_MANAGER, {});
   await call(keys.ORG_ADMIN, `POST /v2/user/${lowered.body.id}`, { body: { disabled: true } });
@@ -100,6 +102,7 @@ async function addSubject(maker: string, fields: Record<string, unknown>, expire
     ...{
       userDisabled: true,
       revoked: true,
+      paused: true,
       secretCreatedAt: 0,
       retiresAt: null,
       expirationDate: null,

@@ -578,6 +578,7 @@ function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch
     createdAt: 0,
     secretCreatedAt: 0,
     revoked: false,
+    paused: false,
     retiresAt: null,
     expirationDate: null,
     ipWhitelist: [],

@@ -22,6 +22,7 @@ export const KEY_FIELDS = [
   'org_id',
   'key_hint',
   'status',
+  'paused_at',
 ];
 
 /** `2019-08-22 11:46:38.914467+00` */

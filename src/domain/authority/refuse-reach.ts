@@ -11,6 +11,8 @@ export interface Attempt {
     | 'api_key.change'
     | 'api_key.rotate'
     | 'api_key.revoke'
+    | 'api_key.pause'
+    | 'api_key.resume'
     | 'api_key.see'
     | 'user.create'
     | 'user.change'

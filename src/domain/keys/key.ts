@@ -37,12 +37,13 @@ export function fieldsOf(key: Key): KeyFields {
 }
 
 /** Every status of a key (see `statusOf`). */
-export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
+export const KEY_STATUSES = ['active', 'paused', 'disabled', 'expired'] as const;
 
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
-/** The status of a key at `now` (unix milliseconds): `disabled` when it was revoked, else `expired`, else `active`. */
-export function statusOf(key: Pick<Key, 'revokedAt' | 'expirationDate'>, now: number): KeyStatus {
+/** The status of a key at `now` (unix milliseconds): `disabled` (revoked), `paused`, `expired`, `active`, the first that holds. */
+export function statusOf(key: Pick<Key, 'revokedAt' | 'pausedAt' | 'expirationDate'>, now: number): KeyStatus {
   if (key.revokedAt !== null) return 'disabled';
+  if (key.pausedAt !== null) return 'paused';
   return key.expirationDate !== null && now >= expiryMoment(key.expirationDate) ? 'expired' : 'active';
 }

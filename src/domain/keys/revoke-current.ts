@@ -22,7 +22,7 @@ export async function revokeCurrent(services: Acting, caller: Caller): Promise<O
   return { refused: 'contended' };
 }
 
-/** @returns the key; null when the secret was rotated out, or the key revoked, between the judgement and the write */
+/** @returns the key; null when the secret was rotated out, or the key paused or revoked, between the judgement and the write */
 async function tryGiveUp(services: Acting, caller: Caller): Promise<number | null> {
   const { secretHash, record } = caller.confirm;
   const actor = holderOf(caller);
@@ -31,7 +31,7 @@ async function tryGiveUp(services: Acting, caller: Caller): Promise<number | nul
     record.retiresAt === null
       ? await storage.revokeKey(
           services,
-          { keyId: record.keyId, revokedBy: caller.user.id, secretInUse: secretHash },
+          { keyId: record.keyId, by: caller.user.id, secretInUse: secretHash },
           { audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } }, actor, now },
         )
       : await storage.endOverlap(services, record.keyId, secretHash, {

@@ -27,7 +27,7 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
     services,
     {
       keyId: key.id,
-      revokedBy: caller.user.id,
+      by: caller.user.id,
       secretInUse: isOwn ? caller.confirm.secretHash : null,
       sparedRole: caller.user.role === 'PROVIDER' ? null : 'PROVIDER',
     },

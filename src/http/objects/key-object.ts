@@ -41,6 +41,7 @@ export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: Ke
     org_id: key.orgId,
     key_hint: key.hint,
     status: statusOf(key, now),
+    paused_at: key.pausedAt === null ? null : formatTimestamp(key.pausedAt),
   } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
 }
 
@@ -67,6 +68,7 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'org_id',
   'key_hint',
   'status',
+  'paused_at',
 ];
 
 /** A verified key, as `GET /current` and `POST /verify` show it. All of it comes from the verification itself. */

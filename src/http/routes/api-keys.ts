@@ -5,6 +5,8 @@ import { explainKey } from '../../domain/keys/explain-key.ts';
 import { findKeyBySecret } from '../../domain/keys/find-key.ts';
 import { findWrongKeyFields } from '../../domain/keys/key-rules.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
+import { pauseKey } from '../../domain/keys/pause-key.ts';
+import { resumeKey } from '../../domain/keys/resume-key.ts';
 import { revokeCurrent } from '../../domain/keys/revoke-current.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
@@ -105,6 +107,37 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     if (revoked.refused) return fail(c, revoked);
     return c.json({ id: revoked.keyId, status: 'success' });
   })
+
+  .post(
+    `/pause/${ID}`,
+    requires('api_key_manage'),
+    limitTakingAway,
+    optionalBody,
+    confirmed('api_key_manage'),
+    accessibleKey,
+    emptyBody,
+    async (c) => {
+      const { services, caller, key } = c.var;
+      const paused = await pauseKey(services, caller, key);
+      if (paused.refused) return fail(c, paused);
+      return c.json(await showKey(services, paused.key));
+    },
+  )
+
+  .post(
+    `/resume/${ID}`,
+    requiresToWrite('api_key_manage'),
+    optionalBody,
+    confirmed('api_key_manage'),
+    accessibleKey,
+    emptyBody,
+    async (c) => {
+      const { services, caller, key } = c.var;
+      const resumed = await resumeKey(services, caller, key);
+      if (resumed.refused) return fail(c, resumed);
+      return c.json(await showKey(services, resumed.key));
+    },
+  )
 
   .post(
     `/explain/${ID}`,

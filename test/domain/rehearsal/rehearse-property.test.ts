@@ -47,6 +47,7 @@ function recordWith(entry: fc.Arbitrary<string>): fc.Arbitrary<KeyRecord> {
       userRole: fc.constantFrom(...ROLES),
       userDisabled: seldom,
       revoked: seldom,
+      paused: seldom,
       // From before the calls to after them.
       expirationDate: fc.option(
         fc.integer({ min: -1, max: DAYS + 1 }).map((day) => toDate((PERIOD.sinceDay + day) * DAY_MS)),

@@ -25,6 +25,7 @@ function recordAt(seq: number, epoch = 'first'): VerificationRecord {
     label: 'a key',
     createdAt: 0,
     revoked: false,
+    paused: false,
     secretCreatedAt: 1_795_582_729_206,
     retiresAt: null,
     expirationDate: null,

@@ -36,6 +36,7 @@ test('records with the longest lists take no more memory than others: fewer of t
       userDisabled: false,
       label: 'l',
       revoked: false,
+      paused: false,
       secretCreatedAt: 0,
       retiresAt: null,
       expirationDate: null,
