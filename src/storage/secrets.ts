@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, isNotNull, isNull, max, or, type SQL, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, gte, isNotNull, isNull, max, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
@@ -50,6 +50,28 @@ export async function readRecordInUse(db: Database, keyId: number): Promise<Veri
     .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
     .limit(1);
   return row === undefined ? null : toVerificationRecord(row);
+}
+
+/**
+ * The verification records of the secrets in use of a user's keys, the newest keys first, at most `limit`.
+ * @param since keys that were revoked before this moment (unix milliseconds) are left out
+ */
+export async function readRecordsOfUser(
+  db: Database,
+  userId: string,
+  { since, limit }: { since: number; limit: number },
+): Promise<VerificationRecord[]> {
+  const rows = await selectSecrets(db)
+    .where(
+      and(
+        eq(apiKeys.userId, userId),
+        isNull(apiKeySecrets.retiresAt),
+        or(isNull(apiKeys.revokedAt), gte(apiKeys.revokedAt, since)),
+      ),
+    )
+    .orderBy(desc(apiKeys.id))
+    .limit(limit);
+  return rows.map(toVerificationRecord);
 }
 
 /**

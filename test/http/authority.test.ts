@@ -6,7 +6,6 @@ import { type Answer, type CallOptions, call, createKey, readCurrent } from '../
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { form } from '../support/form.ts';
 import { holdBody } from '../support/held-body.ts';
-import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { createPerson, createUser, newUser, type Person } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
@@ -53,6 +52,8 @@ const GIVES_UP = 'POST /v2/api_keys/revoke_current';
 /** Routes with a body that only show something. */
 const SHOWS: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys/find': ({ apiKey }) => ({ path: '/v2/api_keys/find', body: { api_key: apiKey } }),
+  'POST /v2/api_keys/rehearse/:id': ({ keyId }) => ({ path: `/v2/api_keys/rehearse/${keyId}`, body: { revoke: true } }),
+  'POST /v2/user/:id/rehearse': ({ userId }) => ({ path: `/v2/user/${userId}/rehearse`, body: { disabled: true } }),
   'POST /v2/api_keys/explain/:id': ({ keyId }) => ({ path: `/v2/api_keys/explain/${keyId}`, body: {} }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ path: '/v2/api_keys/verify', body: { api_key: apiKey } }),
   'POST /v2/introspect': ({ apiKey }) => ({ path: '/v2/introspect', ...form({ token: apiKey }) }),
@@ -190,7 +191,7 @@ describe.each(LOSSES)('a key that gives itself up while %s', (_, lose, code) => 
       expect((await lose(caller)).status).toBe(200);
       rows = await countRows();
     });
-    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success', effective_by: EFFECTIVE_BY });
+    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success' });
     else expect(answer.body).toMatchObject({ code });
     if (!isDone) expect(await countRows()).toEqual(rows);
   });

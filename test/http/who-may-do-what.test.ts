@@ -98,6 +98,13 @@ const TABLE = `
 | POST /v2/api_keys/explain/{id} | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
 | POST /v2/api_keys/explain/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
 
+| POST /v2/api_keys/rehearse/{id} | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| POST /v2/api_keys/rehearse/{id} | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/rehearse/{id} | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/rehearse/{id} | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/rehearse/{id} | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/rehearse/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+
 | GET /v2/api_keys/usage/{id}    | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | GET /v2/api_keys/usage/{id}    | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
 | GET /v2/api_keys/usage/{id}    | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
@@ -152,6 +159,17 @@ const TABLE = `
 | POST /v2/user/{id}             | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
 | POST /v2/user/{id}             | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
 | POST /v2/user/{id}             | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+
+| POST /v2/user/{id}/rehearse    | who calls                                | 400      | 400       | 400         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | another ORG_ADMIN                        | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another ORG_MANAGER                      | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another GROUP_MANAGER                    | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another BUSINESS_MANAGER                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another PUBLISHER                        | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
 
 | DELETE /v2/user/{id}           | who calls                                | 400      | 400       | 400         | 403           | 403              | 403       | 404      |
 | DELETE /v2/user/{id}           | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
@@ -271,9 +289,11 @@ const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
   'PUT /v2/api_keys/{id}': () => ({ label: 'renamed' }),
   'POST /v2/api_keys/rotate/{id}': () => ({}),
   'POST /v2/api_keys/explain/{id}': () => ({}),
+  'POST /v2/api_keys/rehearse/{id}': () => ({ revoke: true }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ api_key: apiKey }),
   'POST /v2/user': ({ fields }) => newUser(fields),
   'POST /v2/user/{id}': () => ({ first_name: 'Renamed' }),
+  'POST /v2/user/{id}/rehearse': () => ({ delete: true }),
   'POST /v2/org': () => ({ name: 'An organisation' }),
 };
 

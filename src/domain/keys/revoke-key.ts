@@ -2,16 +2,9 @@ import * as storage from '../../storage/change-keys.ts';
 import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
-import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 import { refuseKeyReach } from './key-reach.ts';
-
-/** A key that was revoked, or whose overlap was ended. */
-export interface Revoked {
-  keyId: number;
-  effectiveBy: EffectiveBy;
-}
 
 /**
  * Revokes a key that the caller has access to. The key need not be in the caller's reach, because revoking gives nobody
@@ -19,16 +12,16 @@ export interface Revoked {
  * may revoke keys of PROVIDER users. Otherwise an ORG_ADMIN of the deployment's own organisation could lock everyone
  * out of the deployment.
  */
-export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<Revoked>> {
+export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
 /** @returns null when, since the judgement, the caller was changed, the key revoked or its user made PROVIDER */
-async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<Revoked> | null> {
+async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
   }
-  if (key.revokedAt !== null) return { keyId: key.id, effectiveBy: effectiveFromNow(services) };
+  if (key.revokedAt !== null) return { keyId: key.id };
   const isOwn = key.id === caller.apiKeyId;
   const revoked = await storage.revokeKey(
     services,
@@ -47,5 +40,5 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
       now: services.now(),
     },
   );
-  return revoked === null ? null : { keyId: key.id, effectiveBy: effectiveFromNow(services) };
+  return revoked === null ? null : { keyId: key.id };
 }

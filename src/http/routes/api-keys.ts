@@ -11,6 +11,7 @@ import { revokeCurrent } from '../../domain/keys/revoke-current.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
+import { inChange, rehearseKey } from '../../domain/rehearsal/rehearse-key.ts';
 import { reportUsage } from '../../domain/usage/report-usage.ts';
 import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
@@ -21,9 +22,10 @@ import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { currentKeyObject, explanationObject, revokedObject } from '../objects/key-object.ts';
+import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
-import { showChangedKey, showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
+import { rehearsalObject } from '../objects/rehearsal-object.ts';
+import { showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
@@ -37,6 +39,7 @@ import {
   rotateKeyBody,
   usageQuery,
 } from '../schemas/keys.ts';
+import { readableChange, rehearseKeyBody } from '../schemas/rehearsals.ts';
 
 /** `/v2/api_keys` */
 export const apiKeyRoutes = new Hono<CallEnv>()
@@ -97,7 +100,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const revoked = await revokeKey(services, caller, key);
       if (revoked.refused) return fail(c, revoked);
-      return c.json(revokedObject(revoked));
+      return c.json({ id: revoked.keyId, status: 'success' });
     },
   )
 
@@ -105,7 +108,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     const { services, caller } = c.var;
     const revoked = await revokeCurrent(services, caller);
     if (revoked.refused) return fail(c, revoked);
-    return c.json(revokedObject(revoked));
+    return c.json({ id: revoked.keyId, status: 'success' });
   })
 
   .post(
@@ -120,7 +123,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const paused = await pauseKey(services, caller, key);
       if (paused.refused) return fail(c, paused);
-      return c.json(await showChangedKey(services, paused));
+      return c.json(await showKey(services, paused.key));
     },
   )
 
@@ -135,7 +138,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const resumed = await resumeKey(services, caller, key);
       if (resumed.refused) return fail(c, resumed);
-      return c.json(await showChangedKey(services, resumed));
+      return c.json(await showKey(services, resumed.key));
     },
   )
 
@@ -152,6 +155,25 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const explanation = await explainKey(services, key, call, at ?? services.now());
       if (explanation === null) return fail(c, { refused: 'not_found' });
       return c.json(explanationObject(explanation));
+    },
+  )
+
+  .post(
+    `/rehearse/${ID}`,
+    requires('api_key_read'),
+    limitCostlyReads,
+    jsonBody,
+    stillAllowed('api_key_read'),
+    accessibleKey,
+    ...validJson(rehearseKeyBody, ({ services, key }: CallVariables & KeyPut, body) =>
+      inChange(findWrongKeyFields(readableChange.parse(body), { now: services.now(), present: key })),
+    ),
+    async (c) => {
+      const { services, key } = c.var;
+      const { days, act } = c.req.valid('json');
+      const rehearsed = await rehearseKey(services, key, act, days);
+      if (rehearsed.refused) return fail(c, rehearsed);
+      return c.json({ id: key.id, days, ...rehearsalObject(rehearsed.rehearsal) });
     },
   )
 
@@ -203,6 +225,6 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      return c.json(await showChangedKey(services, changed));
+      return c.json(await showKey(services, changed.key));
     },
   );
