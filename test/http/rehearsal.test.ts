@@ -424,12 +424,14 @@ describe('a change of a user, rehearsed over all of its keys, refuses as many ca
     const own = await createKey(made.api_key, { label: 'own' });
     await make(made.api_key, CALLS.slice(0, 3));
     await make(own.api_key, CALLS.slice(0, 2));
+    // By a secret before the one in use: the whole key is revoked.
+    await addCounts({ keyId: made.id, count: 4 });
     await changeUser(keys.PROVIDER, admin.id, { role: 'PUBLISHER' });
     const rehearsed = await rehearse(userId, { role: 'ORG_MANAGER' });
-    expect(rehearsed).toMatchObject({ calls: 5, refused: 3, by_code: { REVOKED: 3 } });
+    expect(rehearsed).toMatchObject({ calls: 9, refused: 7, by_code: { REVOKED: 7 } });
     expect(rehearsed.revoked_api_keys).toEqual([{ id: made.id, label: 'given' }]);
     expect(rehearsed.keys).toEqual([
-      { id: made.id, label: 'given', calls: 3, refused: 3 },
+      { id: made.id, label: 'given', calls: 7, refused: 7 },
       { id: own.id, label: 'own', calls: 2, refused: 0 },
     ]);
     const raised = await call(keys.PROVIDER, `POST /v2/user/${userId}`, { body: { role: 'ORG_MANAGER' } });
@@ -486,16 +488,22 @@ describe('a change of a user, rehearsed over all of its keys, refuses as many ca
       String(name),
     );
     const others = columns.filter((name) => name !== 'id').join(', ');
-    await alter(
-      `INSERT INTO api_keys (${others}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-       SELECT ${others} FROM api_keys, n WHERE api_keys.id = ?`,
-      person.keyId,
-    );
-    await alter(
-      `INSERT INTO api_key_secrets (hash, key_id, created_at) SELECT 'hash ' || id, id, 1 FROM api_keys
-       WHERE user_id = ? AND id NOT IN (SELECT key_id FROM api_key_secrets)`,
-      person.id,
-    );
+    const add = async (count: number) => {
+      await alter(
+        `INSERT INTO api_keys (${others}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         SELECT ${others} FROM api_keys, n WHERE api_keys.id = ?`,
+        count,
+        person.keyId,
+      );
+      await alter(
+        `INSERT INTO api_key_secrets (hash, key_id, created_at) SELECT 'hash ' || id, id, 1 FROM api_keys
+         WHERE user_id = ? AND id NOT IN (SELECT key_id FROM api_key_secrets)`,
+        person.id,
+      );
+    };
+    await add(198);
+    expect(await rehearse(person.id, { disabled: true })).toMatchObject({ calls: 2 });
+    await add(1);
     const answer = await call(keys.PROVIDER, `POST /v2/user/${person.id}/rehearse`, { body: { disabled: true } });
     expectInvalid(answer, ['id']);
   });

@@ -14,8 +14,11 @@ import { type Period, periodOf, readCounts } from './read-counts.ts';
 import { type Rehearsal, type RehearsedKey, rehearse } from './rehearse.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Keys of a user that one rehearsal judges. */
-const MAX_KEYS = 1_000;
+/**
+ * Keys of a user that one rehearsal judges. Each may have thousands of counts, and all of them are read to know how many calls
+ * there were.
+ */
+const MAX_KEYS = 200;
 
 /** What is to be rehearsed of a user. */
 export type UserAct = { act: 'role'; role: Role } | { act: 'disable' } | { act: 'delete' };
