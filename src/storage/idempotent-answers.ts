@@ -31,18 +31,47 @@ export interface KeptAnswer {
   secretHash: string | null;
   /** What the act made, as JSON. */
   answer: string;
+  /** What the answer said of when the change holds, in unix milliseconds; null: nothing, or no answer was given yet. */
+  effectiveBy: KeptEffectiveBy | null;
   /** When the act was done, in unix milliseconds. */
   at: number;
 }
 
 /** The answer with this id, if it was stored after `keptSince` (unix milliseconds); null when there is none. */
 export async function readKeptAnswer(db: Database, id: string, keptSince: number): Promise<KeptAnswer | null> {
-  const { requestHash, secretHash, answer, at } = idempotentAnswers;
+  const { requestHash, secretHash, answer, effectiveBy, at } = idempotentAnswers;
   const [row] = await db
-    .select({ requestHash, secretHash, answer, at })
+    .select({ requestHash, secretHash, answer, effectiveBy, at })
     .from(idempotentAnswers)
     .where(and(eq(idempotentAnswers.id, id), gt(idempotentAnswers.at, keptSince)));
-  return row ?? null;
+  return row === undefined ? null : { ...row, effectiveBy: parseEffectiveBy(row.effectiveBy) };
+}
+
+const keptEffectiveBy = z.object({ normally: z.int(), inAnOutage: z.int() });
+
+type KeptEffectiveBy = z.output<typeof keptEffectiveBy>;
+
+function parseEffectiveBy(text: string | null): KeptEffectiveBy | null {
+  return text === null ? null : (keptEffectiveBy.safeParse(JSON.parse(text)).data ?? null);
+}
+
+/**
+ * Keeps what an answer is about to say of when its change holds. The transaction cannot keep that: it is counted from when
+ * the transaction has returned. Of answers that leave at the same time, the first one's stays.
+ * @returns what is kept; null when there is no such answer any more
+ */
+export async function keepEffectiveBy(
+  db: Database,
+  id: string,
+  { normally, inAnOutage }: KeptEffectiveBy,
+): Promise<KeptEffectiveBy | null> {
+  const text = JSON.stringify({ normally, inAnOutage });
+  const [row] = await db
+    .update(idempotentAnswers)
+    .set({ effectiveBy: sql`coalesce(${idempotentAnswers.effectiveBy}, ${text})` })
+    .where(eq(idempotentAnswers.id, id))
+    .returning({ effectiveBy: idempotentAnswers.effectiveBy });
+  return parseEffectiveBy(row?.effectiveBy ?? null);
 }
 
 /** A statement that fails, and so rolls its batch back, if the call was answered already. */
@@ -60,7 +89,7 @@ export function keepAnswer(
   answer: SQL,
   now: number,
 ): Statement {
-  const row = { requestHash, secretHash, answer, at: now };
+  const row = { requestHash, secretHash, answer, effectiveBy: null, at: now };
   return db
     .insert(idempotentAnswers)
     .values({ id, ...row })

@@ -6,6 +6,7 @@ import { type Answer, type CallOptions, call, createKey, readCurrent } from '../
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { form } from '../support/form.ts';
 import { holdBody } from '../support/held-body.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { createPerson, createUser, newUser, type Person } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
@@ -191,7 +192,7 @@ describe.each(LOSSES)('a key that gives itself up while %s', (_, lose, code) => 
       expect((await lose(caller)).status).toBe(200);
       rows = await countRows();
     });
-    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success' });
+    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success', effective_by: EFFECTIVE_BY });
     else expect(answer.body).toMatchObject({ code });
     if (!isDone) expect(await countRows()).toEqual(rows);
   });

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { hintOf, isWellFormedApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { KEY_FIELDS, TIMESTAMP } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, KEY_FIELDS, TIMESTAMP } from '../support/key-fields.ts';
 import { countRows, readRows } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -38,12 +38,15 @@ test('a key needs a label and nothing else', async () => {
     key_hint: hintOf(body.api_key),
     status: 'active',
     paused_at: null,
+    effective_by: EFFECTIVE_BY,
     api_key: expect.any(String),
   });
 });
 
 test('the answer has the fields in the contract’s order, and the secret last', async () => {
-  expect(Object.keys(await createKey(keys.ORG_ADMIN))).toEqual([...KEY_FIELDS, 'api_key']);
+  const { body } = await call(keys.ORG_ADMIN, 'POST /v2/api_keys', { body: { label: 'a key' } });
+  expect(Object.keys(body)).toEqual([...KEY_FIELDS, 'effective_by', 'api_key']);
+  expect(body.effective_by).toEqual(EFFECTIVE_BY);
 });
 
 test('the secret is a key of this service that works at once', async () => {

@@ -5,6 +5,7 @@ import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectInvalid, expectRateLimited, expectUnauthenticated } from '../support/expect-error.ts';
+import { form } from '../support/form.ts';
 import { changeUser, createOrganisation, createPerson, createUser, readUser } from '../support/people.ts';
 import { writingNothing } from '../support/stored.ts';
 
@@ -220,7 +221,7 @@ describe('a call is charged to', () => {
       ORG_RATE_LIMIT: standIn('ORG_RATE_LIMIT'),
       TAKING_AWAY_RATE_LIMIT: standIn('TAKING_AWAY_RATE_LIMIT'),
     };
-    return { charges, answer: await call(by, route, { ...options, env: limited }) };
+    return { charges, answer: await call(by, route, { ...options, env: { ...limited, ...options.env } }) };
   }
 
   const ordinary = (person: { id: string; orgId: number }): Charge[] => [
@@ -302,6 +303,22 @@ describe('a call is charged to', () => {
     const { charges } = await charging(first.key, 'POST /v2/api_keys/verify', { body: { api_key: first.key } });
     expect(charges).toEqual([]);
   });
+
+  test.each<[string, (key: string) => CallOptions]>([
+    ['POST /v2/api_keys/verify', (key) => ({ body: { api_key: key } })],
+    ['POST /v2/introspect', (key) => form({ token: key })],
+  ])(
+    'a count of its own for %s, where VERIFY_RATE_LIMIT asks for one, and past it there is no verdict',
+    async (route, ask) => {
+      const { first } = await twoAdministrators();
+      const options = { ...ask(first.key), env: { VERIFY_RATE_LIMIT: 'on' } };
+      const { charges, answer } = await charging(first.key, route, options);
+      expect(charges).toEqual([['ORG_RATE_LIMIT', `verify user ${first.id}`]]);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('RateLimit-Policy')).toBe(`"verify";q=${CALLS_A_MINUTE.organisation};w=60`);
+      expectRateLimited((await charging(first.key, route, options, 'ORG_RATE_LIMIT')).answer);
+    },
+  );
 });
 
 describe('a rate limit that gives no answer', () => {

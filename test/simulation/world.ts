@@ -522,6 +522,7 @@ class World {
         keyPrefix: 'lk',
         acceptedPrefixes: ['lk'],
         limitsCalls: false,
+        limitsVerifying: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
         pollIntervalMs: 10_000,

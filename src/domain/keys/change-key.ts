@@ -4,8 +4,9 @@ import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { effectivePermissions, isPermissionName, type PermissionName } from '../permissions/permissions.ts';
 import type { Acting } from '../services.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
-import { fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
+import { type ChangedKey, fieldsOf, KEY_FIELDS, type Key, type KeyFields } from './key.ts';
 import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
 import { findWrongKeyFields } from './key-rules.ts';
 
@@ -23,7 +24,7 @@ export type KeyPatch = {
  * Changes fields of a key that the caller has access to. The key must be in the caller's reach both as it is and as it
  * will be. Otherwise a narrow key could widen another key, or itself, and go on with the wider one.
  */
-export function changeKey(services: Acting, caller: Caller, key: Key, patch: KeyPatch): Promise<Outcome<{ key: Key }>> {
+export function changeKey(services: Acting, caller: Caller, key: Key, patch: KeyPatch): Promise<Outcome<ChangedKey>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryChange(services, confirmed, present, patch));
 }
 
@@ -33,7 +34,7 @@ async function tryChange(
   caller: Caller,
   key: Key,
   patch: KeyPatch,
-): Promise<Outcome<{ key: Key }> | null> {
+): Promise<Outcome<ChangedKey> | null> {
   const applied = applyPatch(key, patch, services.now());
   if (applied.refused) return applied;
   const { fields, judgedPermissions } = applied;
@@ -41,13 +42,13 @@ async function tryChange(
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.change', key, shortfall);
 
   const changes = differences(KEY_FIELDS, fieldsOf(key), fields);
-  if (Object.keys(changes).length === 0) return { key };
+  if (Object.keys(changes).length === 0) return { key, effectiveBy: effectiveFromNow(services) };
   const changed = await changeKeyFields(services, key, fields, {
     audit: { action: 'api_key.changed', changes },
     actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
     now: services.now(),
   });
-  return changed === null ? null : { key: changed };
+  return changed === null ? null : { key: changed, effectiveBy: effectiveFromNow(services) };
 }
 
 interface Applied {

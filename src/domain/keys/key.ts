@@ -1,11 +1,18 @@
 import type { KeyFields } from '../../storage/change-keys.ts';
 import type { KeyRow } from '../../storage/keys.ts';
+import type { EffectiveBy } from '../verification/effective-by.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 
 /** A key, with its user's role and name today, and without its secrets. */
 export type Key = KeyRow;
 
 export type { KeyFields };
+
+/** A key as a change left it. */
+export interface ChangedKey {
+  key: Key;
+  effectiveBy: EffectiveBy;
+}
 
 /**
  * The fields of a key that its creator gives and may change, with their names on the wire and in the audit log. Leaving

@@ -2,27 +2,28 @@ import * as storage from '../../storage/change-keys.ts';
 import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
-import type { Key } from './key.ts';
+import type { ChangedKey, Key } from './key.ts';
 import { refuseKeyReach } from './key-reach.ts';
 
 /**
  * Pauses a key that the caller has access to: its calls are refused until it is resumed. The rules are those of a
  * revocation. A key that is already paused stays as it is: who paused it first is on record, and may decide who resumes it.
  */
-export function pauseKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ key: Key }>> {
+export function pauseKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<ChangedKey>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryPause(services, confirmed, present));
 }
 
 /** @returns null when the caller was changed, the key paused or revoked or its user made PROVIDER between the judgement and the write */
-async function tryPause(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ key: Key }> | null> {
+async function tryPause(services: Acting, caller: Caller, key: Key): Promise<Outcome<ChangedKey> | null> {
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be paused: it is refused for good.' } };
   }
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.pause', key, { rule: 'provider_keys' });
   }
-  if (key.pausedAt !== null) return { key };
+  if (key.pausedAt !== null) return { key, effectiveBy: effectiveFromNow(services) };
   const isOwn = key.id === caller.apiKeyId;
   const paused = await storage.pauseKey(
     services,
@@ -40,5 +41,5 @@ async function tryPause(services: Acting, caller: Caller, key: Key): Promise<Out
       now: services.now(),
     },
   );
-  return paused === null ? null : { key: paused };
+  return paused === null ? null : { key: paused, effectiveBy: effectiveFromNow(services) };
 }

@@ -3,6 +3,8 @@ import { type Caller, holderOf } from '../authority/caller.ts';
 import { confirmHolder } from '../authority/confirm-caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
+import type { Revoked } from './revoke-key.ts';
 
 /** A secret is in use, then in its overlap, then refused, and never goes back. So a third try finds it refused. */
 const MOST_TRIES = 3;
@@ -12,12 +14,12 @@ const MOST_TRIES = 3;
  * permission is needed, because whoever holds a leaked key may end it. At the commit only the calling secret has to be
  * as it was judged, so that nobody else who holds the key can prevent this by changing the key or its user.
  */
-export async function revokeCurrent(services: Acting, caller: Caller): Promise<Outcome<{ keyId: number }>> {
+export async function revokeCurrent(services: Acting, caller: Caller): Promise<Outcome<Revoked>> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const confirmed = await confirmHolder(services, caller);
     if (confirmed.refused) return confirmed;
     const keyId = await tryGiveUp(services, confirmed.caller);
-    if (keyId !== null) return { keyId };
+    if (keyId !== null) return { keyId, effectiveBy: effectiveFromNow(services) };
   }
   return { refused: 'contended' };
 }

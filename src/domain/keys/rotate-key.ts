@@ -3,10 +3,11 @@ import { readOverlapEnd } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { chargedOnce } from '../limits.ts';
-import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer, settleEffectiveBy } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Acting, Secrets, Usage } from '../services.ts';
 import { findLastUses } from '../usage/report-usage.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
@@ -44,7 +45,13 @@ export async function rotateKey(
     // Read after the overlap was. Otherwise a retry that meets the first call would be refused for the overlap of that.
     const earlier = await recallAnswer(services, retry);
     if (earlier !== null && earlier !== 'of_another') {
-      return replayKey(services, confirmed, earlier, belongingOf(confirmed, present), mayReveal);
+      return replayKey(services, confirmed, {
+        retry,
+        answer: earlier,
+        belongsTo: belongingOf(confirmed, present),
+        mayReveal,
+        endOfPrevious: (rotated) => overlapEndOf(rotated, rotation, earlier.at),
+      });
     }
     if (present.revision !== key.revision) return { refused: 'invalid', fields: { id: LOST } };
     const isOfAnother = earlier === 'of_another';
@@ -71,8 +78,9 @@ async function tryRotate(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal }: Attempt,
+  attempt: Attempt,
 ): Promise<Outcome<KeyWithSecret> | null> {
+  const { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal } = attempt;
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
@@ -86,8 +94,7 @@ async function tryRotate(
   if (!(await mayReveal())) return { refused: 'rate_limited' };
 
   const now = services.now();
-  const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
-  const overlapEndsAt = Math.min(now + overlapSeconds * 1000, expiresAt);
+  const overlapEndsAt = overlapEndOf(key, attempt, now);
   const rotated = await replaceSecret(
     services,
     key,
@@ -107,7 +114,14 @@ async function tryRotate(
     },
   );
   if (rotated === null) return null;
-  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, isReplay: false };
+  const effectiveBy = await settleEffectiveBy(services, retry, effectiveFromNow(services, overlapEndsAt));
+  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, effectiveBy, isReplay: false };
+}
+
+/** When the old secret stops working after a rotation at `now`; both in unix milliseconds. */
+function overlapEndOf(key: Key, { overlapSeconds }: Pick<Rotation, 'overlapSeconds'>, now: number): number {
+  const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
+  return Math.min(now + overlapSeconds * 1000, expiresAt);
 }
 
 function refuseToEndOverlap(endsAt: number): Outcome<never> {

@@ -10,6 +10,7 @@ import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
 import type { Acting, Stores } from '../services.ts';
+import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnUser } from './act-on-user.ts';
 import { type FixedUserFields, PERSON_FIELDS, type PersonFields, type User } from './user.ts';
 import { describeLastInOffice, findChangedFixedFields, findWrongUserFields } from './user-rules.ts';
@@ -37,6 +38,7 @@ const USER_FIELDS = { ...PERSON_FIELDS, disabled: 'disabled' } as const satisfie
 export interface ChangedUser {
   userId: string;
   revokedKeys: RevokedKey[];
+  effectiveBy: EffectiveBy;
 }
 
 /**
@@ -72,13 +74,16 @@ async function tryChange(
   if (judged.refused) return judged;
   const { before, after } = judged;
   const changes = differences(USER_FIELDS, before, after);
-  if (Object.keys(changes).length === 0) return { userId: user.id, revokedKeys: [] };
+  if (Object.keys(changes).length === 0) {
+    return { userId: user.id, revokedKeys: [], effectiveBy: effectiveFromNow(services) };
+  }
   const changed = await changeUserFields(services, user, after, rolesThatMayRaise(user.role, after.role), {
     audit: { action: 'user.changed', changes },
     actor: actorOf(caller, { userIds: [user.id] }),
     now: services.now(),
   });
-  return changed === null ? null : { userId: user.id, revokedKeys: changed.revokedKeys };
+  if (changed === null) return null;
+  return { userId: user.id, revokedKeys: changed.revokedKeys, effectiveBy: effectiveFromNow(services) };
 }
 
 /** The roles that may give the new role, if it is a raise; else null. */

@@ -1,7 +1,9 @@
 import { type Key, type KeyFieldOnWire, statusOf } from '../../domain/keys/key.ts';
+import type { Revoked } from '../../domain/keys/revoke-key.ts';
 import { effectivePermissions } from '../../domain/permissions/permissions.ts';
 import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
 import type { VerifiedKey } from '../../domain/verification/key-record.ts';
+import { effectiveByObject } from './effective-by-object.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** How keys are to be shown. */
@@ -50,7 +52,7 @@ function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string |
   return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
 }
 
-/** The read-only fields of the key object: a PUT accepts and ignores them. */
+/** The read-only fields of an answer that shows a key: a PUT accepts and ignores them. */
 export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'id',
   'user_id',
@@ -69,7 +71,13 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'key_hint',
   'status',
   'paused_at',
+  'effective_by',
 ];
+
+/** The answer to a revocation. */
+export function revokedObject({ keyId, effectiveBy }: Revoked) {
+  return { id: keyId, status: 'success', effective_by: effectiveByObject(effectiveBy) };
+}
 
 /** A verified key, as `GET /current` and `POST /verify` show it. All of it comes from the verification itself. */
 export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {

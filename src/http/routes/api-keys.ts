@@ -22,10 +22,10 @@ import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
-import { currentKeyObject, explanationObject } from '../objects/key-object.ts';
+import { currentKeyObject, explanationObject, revokedObject } from '../objects/key-object.ts';
 import { pageOf } from '../objects/page.ts';
 import { rehearsalObject } from '../objects/rehearsal-object.ts';
-import { showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
+import { showChangedKey, showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
   explainKeyBody,
@@ -100,7 +100,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const revoked = await revokeKey(services, caller, key);
       if (revoked.refused) return fail(c, revoked);
-      return c.json({ id: revoked.keyId, status: 'success' });
+      return c.json(revokedObject(revoked));
     },
   )
 
@@ -108,7 +108,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
     const { services, caller } = c.var;
     const revoked = await revokeCurrent(services, caller);
     if (revoked.refused) return fail(c, revoked);
-    return c.json({ id: revoked.keyId, status: 'success' });
+    return c.json(revokedObject(revoked));
   })
 
   .post(
@@ -123,7 +123,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const paused = await pauseKey(services, caller, key);
       if (paused.refused) return fail(c, paused);
-      return c.json(await showKey(services, paused.key));
+      return c.json(await showChangedKey(services, paused));
     },
   )
 
@@ -138,7 +138,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const resumed = await resumeKey(services, caller, key);
       if (resumed.refused) return fail(c, resumed);
-      return c.json(await showKey(services, resumed.key));
+      return c.json(await showChangedKey(services, resumed));
     },
   )
 
@@ -225,6 +225,6 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const { services, caller, key } = c.var;
       const changed = await changeKey(services, caller, key, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      return c.json(await showKey(services, changed.key));
+      return c.json(await showChangedKey(services, changed));
     },
   );

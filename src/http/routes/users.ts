@@ -14,6 +14,7 @@ import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
+import { effectiveByObject } from '../objects/effective-by-object.ts';
 import { pageOf } from '../objects/page.ts';
 import { rehearsalObject } from '../objects/rehearsal-object.ts';
 import { userObject } from '../objects/user-object.ts';
@@ -76,10 +77,11 @@ export const userRoutes = new Hono<CallEnv>()
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      const { userId, revokedKeys } = changed;
+      const { userId, revokedKeys, effectiveBy } = changed;
       return c.json({
         id: userId,
         status: 'success',
+        effective_by: effectiveByObject(effectiveBy),
         ...(revokedKeys.length > 0 ? { revoked_api_keys: revokedKeys } : {}),
       });
     },
@@ -119,6 +121,6 @@ export const userRoutes = new Hono<CallEnv>()
       const { services, caller, user } = c.var;
       const deleted = await deleteUser(services, caller, user);
       if (deleted.refused) return fail(c, deleted);
-      return c.json({ id: deleted.userId, status: 'success' });
+      return c.json({ id: deleted.userId, status: 'success', effective_by: effectiveByObject(deleted.effectiveBy) });
     },
   );
