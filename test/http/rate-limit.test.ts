@@ -308,10 +308,10 @@ describe('a call is charged to', () => {
     ['POST /v2/api_keys/verify', (key) => ({ body: { api_key: key } })],
     ['POST /v2/introspect', (key) => form({ token: key })],
   ])(
-    'a count of its own for %s, where VERIFY_RATE_LIMIT asks for one, and past it there is no verdict',
+    'a count of its own for %s, where RATE_LIMIT_VERIFY asks for one, and past it there is no verdict',
     async (route, ask) => {
       const { first } = await twoAdministrators();
-      const options = { ...ask(first.key), env: { VERIFY_RATE_LIMIT: 'on' } };
+      const options = { ...ask(first.key), env: { RATE_LIMIT_VERIFY: 'on' } };
       const { charges, answer } = await charging(first.key, route, options);
       expect(charges).toEqual([['ORG_RATE_LIMIT', `verify user ${first.id}`]]);
       expect(answer.status).toBe(200);
