@@ -24,6 +24,7 @@ type ServiceColumn =
   | 'createdBy'
   | 'createdByName'
   | 'createdAt'
+  | 'createdByApiKeyId'
   | 'revokedBy'
   | 'revokedByName'
   | 'revokedAt'
@@ -94,6 +95,7 @@ export function insertKeyAndSecret(
     createdBy,
     createdByName: 'operator' in actor ? nameOfUser(db, userId) : nameOfActor(db, actor),
     createdAt: now,
+    createdByApiKeyId: 'operator' in actor ? null : actor.apiKeyId,
     revokedBy: null,
     revokedByName: null,
     revokedAt: null,

@@ -149,7 +149,8 @@ const keyRow = z.object({
   revokedBy: z.string().nullable(),
   revokedByName: z.string().nullable(),
   revokedAt: z.int().nullable(),
-  // A Worker that did not know of pauses left these out. What it made was not paused.
+  // A Worker that did not know of these left them out. What it made was not paused.
+  createdByApiKeyId: z.int().nullable().default(null),
   pausedAt: z.int().nullable().default(null),
   pausedBy: z.string().nullable().default(null),
   revision: z.int(),

@@ -33,6 +33,7 @@ export const keyColumns = {
   createdBy: apiKeys.createdBy,
   createdByName: apiKeys.createdByName,
   createdAt: apiKeys.createdAt,
+  createdByApiKeyId: apiKeys.createdByApiKeyId,
   revokedBy: apiKeys.revokedBy,
   revokedByName: apiKeys.revokedByName,
   revokedAt: apiKeys.revokedAt,

@@ -86,6 +86,8 @@ export const apiKeys = sqliteTable(
     createdBy: text('created_by').notNull(),
     createdByName: text('created_by_name'),
     createdAt: integer('created_at').notNull(),
+    /** The key that made it, for good; null: a session, or an operator's command. */
+    createdByApiKeyId: integer('created_by_api_key_id'),
     revokedBy: text('revoked_by'),
     revokedByName: text('revoked_by_name'),
     revokedAt: integer('revoked_at'),

@@ -38,6 +38,7 @@ test('a key needs a label and nothing else', async () => {
     key_hint: hintOf(body.api_key),
     status: 'active',
     paused_at: null,
+    created_by_api_key_id: me.id,
     effective_by: EFFECTIVE_BY,
     api_key: expect.any(String),
   });
@@ -226,4 +227,15 @@ describe('a key for another user', () => {
 test('naming oneself makes a key of one’s own, whatever the role', async () => {
   const { user_id } = await readCurrent(keys.BUSINESS_MANAGER);
   expect(await createKey(keys.BUSINESS_MANAGER, { user_id })).toMatchObject({ user_id, created_by: user_id });
+});
+
+test('a key names the key that made it, for good, and none where an operator did', async () => {
+  const maker = await createKey(keys.ORG_ADMIN);
+  const made = await createKey(maker.api_key);
+  expect(made.created_by_api_key_id).toBe(maker.id);
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${made.id}`);
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${maker.id}`);
+  expect((await call(keys.ORG_ADMIN, `GET /v2/api_keys/${made.id}`)).body.created_by_api_key_id).toBe(maker.id);
+  const { id } = await readCurrent(keys.PROVIDER);
+  expect((await call(keys.PROVIDER, `GET /v2/api_keys/${id}`)).body.created_by_api_key_id).toBeNull();
 });

@@ -25,6 +25,7 @@ export const KEY_FIELDS = [
   'key_hint',
   'status',
   'paused_at',
+  'created_by_api_key_id',
 ];
 
 /** `2019-08-22 11:46:38.914467+00` */

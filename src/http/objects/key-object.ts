@@ -44,6 +44,7 @@ export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: Ke
     key_hint: key.hint,
     status: statusOf(key, now),
     paused_at: key.pausedAt === null ? null : formatTimestamp(key.pausedAt),
+    created_by_api_key_id: key.createdByApiKeyId,
   } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
 }
 
@@ -71,6 +72,7 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'key_hint',
   'status',
   'paused_at',
+  'created_by_api_key_id',
   'effective_by',
 ];
 
