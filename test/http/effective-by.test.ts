@@ -157,25 +157,36 @@ describe.each(['POST /v2/api_keys', 'POST /v2/api_keys/rotate'])('%s, repeated w
 
   test('says what the first answer that left said, where the one before it was lost', async () => {
     const send = await prepare();
-    const lost = new Proxy(env.DB, {
-      get(database, name) {
-        if (name === 'batch') {
-          return async (statements: D1PreparedStatement[]) => {
-            await database.batch(statements);
-            throw new Error('D1_ERROR: Network connection lost.');
-          };
-        }
-        const value: unknown = Reflect.get(database, name);
-        return typeof value === 'function' ? value.bind(database) : value;
-      },
-    });
-    expect((await send({ env: { DB: lost } })).status).toBe(503);
+    expect((await send({ env: { DB: losing() } })).status).toBe(503);
     await here.pass(3_600_000);
     const first = await send();
     // The secret was looked at, and then the answer left.
     expect(first.body.effective_by).toEqual(holdsAfter(BOUND_S, GRACE_S));
     await here.pass(60_000);
     expect((await send()).body).toEqual(first.body);
+  });
+
+  test('says the same in both answers, where the retry is answered before the first call', async () => {
+    const send = await prepare();
+    let retried: Answer | undefined;
+    const DB = new Proxy(env.DB, {
+      get(database, name) {
+        if (name === 'batch') {
+          return async (statements: D1PreparedStatement[]) => {
+            const answers = await database.batch(statements);
+            retried ??= await send({ env: { DB: env.DB } });
+            here.clock.now += 1_000;
+            return answers;
+          };
+        }
+        const value: unknown = Reflect.get(database, name);
+        return typeof value === 'function' ? value.bind(database) : value;
+      },
+    });
+    const first = await send({ env: { DB } });
+    expect(first.headers.get('Idempotent-Replayed')).toBeNull();
+    expect(retried?.headers.get('Idempotent-Replayed')).toBe('true');
+    expect(first.body).toEqual(retried?.body);
   });
 
   test('leaves although what it says cannot be kept, and is then told a later moment, which is true too', async () => {
@@ -191,3 +202,28 @@ describe.each(['POST /v2/api_keys', 'POST /v2/api_keys/rotate'])('%s, repeated w
     expect((await send()).body).toEqual(again.body);
   });
 });
+
+test('the retry of a rotation whose answer was lost holds when the old secret has ended everywhere', async () => {
+  const route = `POST /v2/api_keys/rotate/${await aKey()}`;
+  const options = { body: { overlap_seconds: 3600 }, headers: { 'Idempotency-Key': 'lost' } };
+  const rotatedAt = here.clock.now;
+  expect((await make(route, { ...options, env: { DB: losing() } })).status).toBe(503);
+  await here.pass(60_000);
+  expect((await make(route, options)).body.effective_by).toEqual(holdsAfter(3600, 3600, rotatedAt));
+});
+
+/** A database that does what it is asked to, and whose answer is lost on the way. */
+function losing(): D1Database {
+  return new Proxy(env.DB, {
+    get(database, name) {
+      if (name === 'batch') {
+        return async (statements: D1PreparedStatement[]) => {
+          await database.batch(statements);
+          throw new Error('D1_ERROR: Network connection lost.');
+        };
+      }
+      const value: unknown = Reflect.get(database, name);
+      return typeof value === 'function' ? value.bind(database) : value;
+    },
+  });
+}

@@ -332,7 +332,7 @@ describe.each(CHANGES)('%s in one location', (_, change, expected) => {
   test('reaches the memory of another within the bound, if nothing was asked there meanwhile', async () => {
     await b.current(person.key);
     await succeed(change(a));
-    b.clock.now = START + BOUND_MS + 1;
+    b.clock.now = START + BOUND_MS;
     expect(await b.current(person.key)).toMatchObject(expected);
   });
 
@@ -360,7 +360,7 @@ describe.each(CHANGES)('%s in one location', (_, change, expected) => {
 test('what is held goes on being used up to the bound', async () => {
   await b.current(person.key);
   await succeed(a.call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${person.keyId}`));
-  b.clock.now = START + BOUND_MS;
+  b.clock.now = START + BOUND_MS - 1;
   const { asked, result } = await b.asking(() => b.current(person.key));
   expect(result.status).toBe(200);
   // Asked in the background, so the next call knows.
@@ -434,11 +434,11 @@ describe('a key that does not exist', () => {
     const secret = generateApiKey('lk');
     expectUnauthenticated(await b.current(secret), 'UNKNOWN_KEY');
     await bringAbout(secret);
-    b.clock.now = START + BOUND_MS;
+    b.clock.now = START + BOUND_MS - 1;
     const { asked, result } = await b.asking(() => b.current(secret));
     expectUnauthenticated(result, 'UNKNOWN_KEY');
     expect([asked.kvReads, asked.records]).toEqual([[], []]);
-    b.clock.now = START + BOUND_MS + 1;
+    b.clock.now = START + BOUND_MS;
     expect((await b.current(secret)).body.id).toBe(person.keyId);
   });
 
