@@ -192,11 +192,6 @@ export function pauseKey(stores: Stores, pause: TakingAway, event: ChangeEvent):
 
 /** The condition of an UPDATE that takes rights away from a key: it is not revoked, and the rest still holds. */
 function mayBeTakenAway(db: Database, { keyId, secretInUse = null, sparedRole = null }: TakingAway): SQL | undefined {
-  const ofSpared = (role: UserRow['role']) =>
-    db
-      .select({ id: users.id })
-      .from(users)
-      .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
   const inUse = (hash: string) =>
     db
       .select({ hash: apiKeySecrets.hash })
@@ -206,7 +201,7 @@ function mayBeTakenAway(db: Database, { keyId, secretInUse = null, sparedRole = 
     eq(apiKeys.id, keyId),
     isNull(apiKeys.revokedAt),
     secretInUse === null ? undefined : and(exists(inUse(secretInUse)), isNull(apiKeys.pausedAt)),
-    sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
+    sparedRole === null ? undefined : notExists(userWithRole(db, sparedRole)),
   );
 }
 
@@ -229,28 +224,65 @@ export function resumeKey(stores: Stores, key: KeyRow, event: ChangeEvent): Prom
  * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was paused or revoked
  */
 export function endOverlap(stores: Stores, keyId: number, hash: string, event: ChangeEvent): Promise<KeyRow | null> {
+  const isThatSecret = eq(apiKeySecrets.hash, hash);
+  return commitOverlapEnd(stores, { keyId, endsAt: event.now }, isThatSecret, isNull(apiKeys.pausedAt), event);
+}
+
+/** A new end of a key's overlap. Moments in unix milliseconds. */
+interface OverlapEnd {
+  keyId: number;
+  endsAt: number;
+  /** Nothing is done unless the overlap ends then. Null: it ends at any later moment than `endsAt`. */
+  presentEnd: number | null;
+  /** Nothing is done if the key's user has this role by now. */
+  sparedRole: UserRow['role'] | null;
+}
+
+/**
+ * Moves the end of the overlap that a key is in.
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or is another one, the key was
+ * revoked or what this was judged by has changed
+ */
+export function changeOverlap(
+  stores: Stores,
+  { keyId, endsAt, presentEnd, sparedRole }: OverlapEnd,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { retiresAt } = apiKeySecrets;
+  const isJudged = presentEnd === null ? gt(retiresAt, endsAt) : eq(retiresAt, presentEnd);
+  const isSpared = sparedRole === null ? undefined : notExists(userWithRole(stores.db, sparedRole));
+  return commitOverlapEnd(stores, { keyId, endsAt }, isJudged, isSpared, event);
+}
+
+/**
+ * @param ofSecret a condition on the secret
+ * @param ofKey a condition on its key
+ */
+function commitOverlapEnd(
+  stores: Stores,
+  { keyId, endsAt }: Pick<OverlapEnd, 'keyId' | 'endsAt'>,
+  ofSecret: SQL | undefined,
+  ofKey: SQL | undefined,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
   const { db } = stores;
   const isLive = db
     .select({ id: apiKeys.id })
     .from(apiKeys)
-    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt), isNull(apiKeys.pausedAt)));
-  return commitKeyChange(stores, {
-    rows: [
-      db
-        .update(apiKeySecrets)
-        .set({ retiresAt: event.now })
-        .where(
-          and(
-            eq(apiKeySecrets.hash, hash),
-            eq(apiKeySecrets.keyId, keyId),
-            gt(apiKeySecrets.retiresAt, event.now),
-            exists(isLive),
-          ),
-        ),
-    ],
-    keyId,
-    ...event,
-  });
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt), ofKey));
+  const update = db
+    .update(apiKeySecrets)
+    .set({ retiresAt: endsAt })
+    .where(and(eq(apiKeySecrets.keyId, keyId), gt(apiKeySecrets.retiresAt, event.now), ofSecret, exists(isLive)));
+  return commitKeyChange(stores, { rows: [update], keyId, ...event });
+}
+
+/** The user of the key in the surrounding statement, if it has this role. */
+function userWithRole(db: Database, role: UserRow['role']) {
+  return db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
 }
 
 /** A secret to put in place of the one in use. */
@@ -292,7 +324,7 @@ export function replaceSecret(
         .where(and(isUnchanged(key), notExists(overlaps))),
       db
         .update(apiKeySecrets)
-        .set({ retiresAt: overlapEndsAt, sealed: null })
+        .set({ retiresAt: overlapEndsAt, sealed: null, hint: key.hint })
         .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
       db
         .insert(apiKeySecrets)

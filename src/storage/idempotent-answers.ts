@@ -22,8 +22,16 @@ export interface AnswerToKeep {
   secretHash: string | null;
   /** When the key that the answer shows was last used, in unix milliseconds; null: never; undefined: unknown, or no key. */
   lastUsedAt?: number | null | undefined;
+  /** The secret that the answer says goes; null: none. Moments in unix milliseconds. */
+  previous?: KeptPrevious | null | undefined;
   /** An answer counts if it was stored after this moment (unix milliseconds). */
   keptSince: number;
+}
+
+interface KeptPrevious {
+  hint: string | null;
+  retiresAt: number;
+  lastUsedAt?: number | null | undefined;
 }
 
 export interface KeptAnswer {
@@ -111,9 +119,9 @@ const MAX_PAIRS = 15;
 
 /**
  * An expression for a key as it is inside the batch: a JSON list of objects that hold its columns between them.
- * @param lastUsedAt is put beside them, unless it is undefined
+ * @param shown is put beside them: what the key object shows besides. What is undefined is left out
  */
-export function keyAsJson(keyId: SQL, lastUsedAt?: number | null): SQL {
+export function keyAsJson(keyId: SQL, shown: Pick<AnswerToKeep, 'lastUsedAt' | 'previous'> = {}): SQL {
   const pairs = Object.entries(keyColumns).map(
     ([name, column]) => sql`${sql.raw(`'${name}'`)}, ${is(column, SQL.Aliased) ? column.sql : column}`,
   );
@@ -121,7 +129,9 @@ export function keyAsJson(keyId: SQL, lastUsedAt?: number | null): SQL {
   for (let at = 0; at < pairs.length; at += MAX_PAIRS) {
     objects.push(sql`json_object(${sql.join(pairs.slice(at, at + MAX_PAIRS), sql`, `)})`);
   }
-  if (lastUsedAt !== undefined) objects.push(sql`json_object('lastUsedAt', ${lastUsedAt})`);
+  const { lastUsedAt, previous } = shown;
+  const beside = JSON.stringify({ lastUsedAt, previous });
+  if (beside !== '{}') objects.push(sql`json(${beside})`);
   return sql`(SELECT json_array(${sql.join(objects, sql`, `)}) FROM ${apiKeys} JOIN ${users} ON ${users.id} = ${apiKeys.userId} WHERE ${apiKeys.id} = ${keyId})`;
 }
 
@@ -159,11 +169,27 @@ const keyRow = z.object({
   userLastName: z.string().nullable(),
 } satisfies Record<keyof KeyRow, unknown>);
 
+interface KeptKey {
+  key: KeyRow;
+  lastUsedAt: number | null | undefined;
+  previous: z.output<typeof keptPrevious> | null;
+}
+
+const keptPrevious = z
+  .object({ hint: z.string().nullable(), retiresAt: z.int(), lastUsedAt: z.int().nullable().optional() })
+  .transform(({ lastUsedAt, ...previous }) => ({ ...previous, lastUsedAt }));
+
 const keptKey = z
   .array(z.record(z.string(), z.unknown()))
   .transform((objects) => Object.assign({}, ...objects))
-  .pipe(keyRow.extend({ lastUsedAt: z.int().nullable().optional() }))
-  .transform(({ lastUsedAt, ...key }): { key: KeyRow; lastUsedAt: number | null | undefined } => ({ key, lastUsedAt }));
+  .pipe(
+    keyRow.extend({
+      lastUsedAt: z.int().nullable().optional(),
+      // An older Worker did not keep it, nor show it.
+      previous: keptPrevious.nullable().default(null),
+    }),
+  )
+  .transform(({ lastUsedAt, previous, ...key }): KeptKey => ({ key, lastUsedAt, previous }));
 const keptUser = z.object({ userId: z.string() });
 const keptOrganisation = z.object({ orgId: z.int() });
 

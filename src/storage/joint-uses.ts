@@ -10,12 +10,12 @@ import { usageCalls } from './usage-schema.ts';
  * key can be judged by the calls that were made with it.
  */
 
-const HOURS_OF_DAY = 24;
+export const HOURS_OF_DAY = 24;
 
 /** Rows of one day, key and secret. */
 export const MAX_JOINT_ROWS = 200;
 /** The needs of the row that has all other calls of its day, key and secret. No permission has this name. */
-const DROPPED = '*';
+export const DROPPED = '*';
 /** The secret of calls whose secret was not counted, such as those that an older Worker counted. */
 const UNKNOWN_SECRET = 0;
 
@@ -186,8 +186,7 @@ export async function readJointUses(
   { sinceDay, today, maxRows }: { sinceDay: number; today: number; maxRows: number },
 ): Promise<JointUses> {
   const { day, keyId, secret, network, needs, firstSeen, lastSeen, count } = usageCalls;
-  const days = Array.from({ length: Math.max(0, today - sinceDay + 1) }, (_, past) => today - past);
-  const ofKeys = sql`${isOneOf(day, days)} AND ${isOneOf(keyId, keyIds)}`;
+  const ofKeys = sql`${isOneOf(day, daysFrom(sinceDay, today))} AND ${isOneOf(keyId, keyIds)}`;
   const [rows, totals, [first]] = await db.batch([
     db
       .select({ day, keyId, secret, network, needs, firstSeen, lastSeen, count })
@@ -214,6 +213,11 @@ export async function readJointUses(
     ),
     countedSinceDay: first?.day ?? null,
   };
+}
+
+/** Today and the days before it, back to `from` (days since the epoch), the newest first. */
+export function daysFrom(from: number, today: number): number[] {
+  return Array.from({ length: Math.max(0, today - from + 1) }, (_, past) => today - past);
 }
 
 function toNames(needs: string): string[] {

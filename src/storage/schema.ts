@@ -134,9 +134,12 @@ export const apiKeySecrets = sqliteTable(
     mintedBy: text('minted_by'),
     /** When a secret that was rotated out stops working; null: the one in use. */
     retiresAt: integer('retires_at'),
+    /** The key's hint while this secret was in use; null: it is in use, or was rotated out before this column was made. */
+    hint: text('hint'),
   },
   (table) => [
-    index('api_key_secrets_by_key').on(table.keyId),
+    // By the end of the overlap too: secrets that were rotated out stay, and a key may have thousands.
+    index('api_key_secrets_of_key').on(table.keyId, table.retiresAt),
     uniqueIndex('api_key_secrets_one_in_use').on(table.keyId).where(sql`retires_at IS NULL`),
   ],
 );

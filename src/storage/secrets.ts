@@ -2,6 +2,7 @@ import { and, count, desc, eq, gt, gte, isNotNull, isNull, max, or, type SQL, sq
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
+import { isOneOf } from './statements.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /*
@@ -106,17 +107,75 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
   };
 }
 
-/** The secret that a key has in use; null when there is no such key. */
+/** The secret that a key has in use, and when it was made (unix milliseconds); null when there is no such key. */
 export async function readSecretInUse(
   db: Database,
   keyId: number,
-): Promise<{ hash: string; sealed: string | null } | null> {
+): Promise<{ hash: string; sealed: string | null; createdAt: number } | null> {
   const [row] = await db
-    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed })
+    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed, createdAt: apiKeySecrets.createdAt })
     .from(apiKeySecrets)
     .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
     .limit(1);
   return row ?? null;
+}
+
+/** A secret that was rotated out. */
+export interface RetiredSecret {
+  keyId: number;
+  /** Which secret of the key: when it was made, in unix milliseconds. */
+  secret: number;
+  /** Enough to recognise it by; null: it was rotated out before hints of such secrets were kept. */
+  hint: string | null;
+  /** When it stops, or stopped, working, in unix milliseconds. */
+  retiresAt: number;
+}
+
+/** The secrets of these keys that are within their overlap at `now`: at most one of each key that was not revoked. */
+export async function readOverlaps(db: Database, keyIds: readonly number[], now: number): Promise<RetiredSecret[]> {
+  const rows = await db
+    .select(retiredColumns)
+    .from(apiKeySecrets)
+    .where(and(isOneOf(apiKeySecrets.keyId, keyIds), gt(apiKeySecrets.retiresAt, now)))
+    .orderBy(apiKeySecrets.retiresAt);
+  return rows.flatMap(toRetired);
+}
+
+/**
+ * Which secret a key has in use, by when it was made (unix milliseconds; null: there is no such key), and those that
+ * stopped working after `since`, or still work, the last one first and at most `limit`.
+ */
+export async function readSecretsSince(
+  db: Database,
+  keyId: number,
+  since: number,
+  limit: number,
+): Promise<{ inUse: number | null; retired: RetiredSecret[] }> {
+  const ofKey = eq(apiKeySecrets.keyId, keyId);
+  const [[inUse], retired] = await db.batch([
+    db
+      .select({ secret: apiKeySecrets.createdAt })
+      .from(apiKeySecrets)
+      .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
+    db
+      .select(retiredColumns)
+      .from(apiKeySecrets)
+      .where(and(ofKey, gt(apiKeySecrets.retiresAt, since)))
+      .orderBy(desc(apiKeySecrets.retiresAt))
+      .limit(limit),
+  ]);
+  return { inUse: inUse?.secret ?? null, retired: retired.flatMap(toRetired) };
+}
+
+const retiredColumns = {
+  keyId: apiKeySecrets.keyId,
+  secret: apiKeySecrets.createdAt,
+  hint: apiKeySecrets.hint,
+  retiresAt: apiKeySecrets.retiresAt,
+};
+
+function toRetired({ retiresAt, ...row }: Omit<RetiredSecret, 'retiresAt'> & { retiresAt: number | null }) {
+  return retiresAt === null ? [] : [{ ...row, retiresAt }];
 }
 
 /** Until when the secret before the one in use works, in unix milliseconds; null: no overlap runs at `now`. */

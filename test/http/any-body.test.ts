@@ -120,6 +120,7 @@ describe.each<[string, () => string, by: 'ORG_ADMIN' | 'PROVIDER']>([
   ['verifying', () => 'POST /v2/api_keys/verify', 'ORG_ADMIN'],
   ['explaining', () => `POST /v2/api_keys/explain/${id}`, 'ORG_ADMIN'],
   ['rotating', () => `POST /v2/api_keys/rotate/${id}`, 'ORG_ADMIN'],
+  ['changing an overlap', () => `POST /v2/api_keys/overlap/${id}`, 'ORG_ADMIN'],
   ['revoking', () => `POST /v2/api_keys/revoke/${id}`, 'ORG_ADMIN'],
   ['pausing', () => `POST /v2/api_keys/pause/${id}`, 'ORG_ADMIN'],
   ['resuming', () => `POST /v2/api_keys/resume/${id}`, 'ORG_ADMIN'],

@@ -23,6 +23,8 @@ interface Subject {
   apiKey: string;
   /** A key that is paused. */
   pausedId: number;
+  /** A key within the overlap of a rotation. */
+  rotatedId: number;
   userId: string;
 }
 
@@ -40,6 +42,10 @@ const WRITES: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys/pause/:id': ({ keyId }) => ({ path: `/v2/api_keys/pause/${keyId}`, body: {} }),
   'POST /v2/api_keys/resume/:id': ({ pausedId }) => ({ path: `/v2/api_keys/resume/${pausedId}`, body: {} }),
   'POST /v2/api_keys/rotate/:id': ({ keyId }) => ({ path: `/v2/api_keys/rotate/${keyId}`, body: {} }),
+  'POST /v2/api_keys/overlap/:id': ({ rotatedId }) => ({
+    path: `/v2/api_keys/overlap/${rotatedId}`,
+    body: { overlap_seconds: 7200 },
+  }),
   'GET /v2/api_keys/key/:id': ({ keyId }) => ({ path: `/v2/api_keys/key/${keyId}` }),
   'POST /v2/user': () => ({ path: '/v2/user', body: newUser() }),
   'POST /v2/user/:id': ({ userId }) => ({ path: `/v2/user/${userId}`, body: { first_name: 'Other' } }),
@@ -111,10 +117,12 @@ async function makeSubject(): Promise<Subject> {
   const main = await createKey(keys.PROVIDER, { user_type: 'bot' });
   const paused = await createKey(keys.PROVIDER, { user_type: 'bot' });
   await call(keys.PROVIDER, `POST /v2/api_keys/pause/${paused.id}`);
+  const rotated = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  await call(keys.PROVIDER, `POST /v2/api_keys/rotate/${rotated.id}`, { body: { overlap_seconds: 3600 } });
   const userId = await createUser(keys.PROVIDER, { role: 'PUBLISHER' });
   // In memory, as a key in use is.
   await readCurrent(caller.key);
-  return { caller, keyId: main.id, apiKey: main.api_key, pausedId: paused.id, userId };
+  return { caller, keyId: main.id, apiKey: main.api_key, pausedId: paused.id, rotatedId: rotated.id, userId };
 }
 
 const methodOf = (route: string) => route.split(' ')[0] ?? '';

@@ -38,6 +38,7 @@ test('a key needs a label and nothing else', async () => {
     key_hint: hintOf(body.api_key),
     status: 'active',
     paused_at: null,
+    previous_secret: null,
     created_by_api_key_id: me.id,
     effective_by: EFFECTIVE_BY,
     api_key: expect.any(String),

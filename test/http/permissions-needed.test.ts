@@ -44,6 +44,11 @@ const CALLS: Record<string, () => Promise<{ path: string } & CallOptions>> = {
   'POST /v2/api_keys/resume/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
   'GET /v2/api_keys/key/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
   'POST /v2/api_keys/rotate/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
+  'POST /v2/api_keys/overlap/{id}': async () => {
+    const { id } = await narrowKey([]);
+    await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+    return { path: `/${id}`, body: { overlap_seconds: 7200 } };
+  },
   'POST /v2/api_keys/explain/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
   'POST /v2/api_keys/rehearse/{id}': async () => ({
     path: `/${(await narrowKey([])).id}`,
@@ -75,6 +80,7 @@ test.each([
   ['POST /v2/api_keys/resume/{id}', 'api_key_manage'],
   ['GET /v2/api_keys/key/{id}', 'api_key_manage'],
   ['POST /v2/api_keys/rotate/{id}', 'api_key_manage'],
+  ['POST /v2/api_keys/overlap/{id}', 'api_key_manage'],
   ['GET /v2/user/search', 'user_read'],
   ['GET /v2/user/search/count', 'user_read'],
   ['GET /v2/user/{id}', 'user_read'],

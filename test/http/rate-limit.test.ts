@@ -256,6 +256,14 @@ describe('a call is charged to', () => {
   const TAKING_AWAY: [string, (by: string) => Promise<[string, CallOptions]>][] = [
     ['revoking', async (by) => [`POST /v2/api_keys/revoke/${(await createKey(by)).id}`, {}]],
     ['disabling', async (by) => [`POST /v2/user/${await createUser(by)}`, { body: { disabled: true } }]],
+    [
+      'ending an overlap',
+      async (by) => {
+        const { id } = await createKey(by);
+        await call(by, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+        return [`POST /v2/api_keys/overlap/${id}`, { body: { overlap_seconds: 0 } }];
+      },
+    ],
     ['deleting', async (by) => [`DELETE /v2/user/${await createUser(by)}`, {}]],
   ];
 
@@ -293,6 +301,19 @@ describe('a call is charged to', () => {
   ])('its user and organisation, when the body of a change of a user is %s', async (_, body) => {
     const { first } = await twoAdministrators();
     const route = `POST /v2/user/${await createUser(first.key)}`;
+    expect((await charging(first.key, route, { body })).charges).toEqual(ordinary(first));
+    const act = () => charging(first.key, route, { body }, 'USER_RATE_LIMIT');
+    expectRateLimited((await writingNothing(act)).answer);
+  });
+
+  test.each<[string, unknown]>([
+    ['a later end', { overlap_seconds: 60 }],
+    ['a zero in text', { overlap_seconds: '0' }],
+    ['a zero and more', { overlap_seconds: 0, end_previous: true }],
+    ['no JSON', '{"overlap_seconds":0'],
+  ])('its user and organisation, when the body of a change of an overlap is %s', async (_, body) => {
+    const { first } = await twoAdministrators();
+    const route = `POST /v2/api_keys/overlap/${first.keyId}`;
     expect((await charging(first.key, route, { body })).charges).toEqual(ordinary(first));
     const act = () => charging(first.key, route, { body }, 'USER_RATE_LIMIT');
     expectRateLimited((await writingNothing(act)).answer);

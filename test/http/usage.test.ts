@@ -221,7 +221,8 @@ describe('calls are counted by their codes:', () => {
 
 test('what was never used has an empty report', async () => {
   const { id } = await createKey(keys.ORG_ADMIN);
-  const empty = { totals: {}, days: [], sources: [], refused_sources: [], suggested_ip_whitelist: [] };
+  const none = { permissions: [], suggested_permissions: [], secrets: [] };
+  const empty = { totals: {}, days: [], sources: [], refused_sources: [], suggested_ip_whitelist: [], ...none };
   expect(await usageOf(id, '')).toEqual({ id, ...empty });
 });
 

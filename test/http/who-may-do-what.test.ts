@@ -91,6 +91,20 @@ const TABLE = `
 | POST /v2/api_keys/rotate/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/rotate/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/overlap/{id} | own key, overlap made longer             | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another's personal key, overlap made longer | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
+| POST /v2/api_keys/overlap/{id} | main key, overlap made longer            | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another organisation's personal key, overlap made longer | 403      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | another organisation's main key, overlap made longer | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | own key, overlap ended                   | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another's personal key, overlap ended    | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | main key, overlap ended                  | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another organisation's personal key, overlap ended | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | another organisation's main key, overlap ended | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | main key                                 | 400      | 400       | 404         | 404           | 404              | 403       | 400      |
+| POST /v2/api_keys/overlap/{id} | another's personal key                   | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
+| POST /v2/api_keys/overlap/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
 | POST /v2/api_keys/explain/{id} | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | POST /v2/api_keys/explain/{id} | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
 | POST /v2/api_keys/explain/{id} | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
@@ -257,6 +271,8 @@ const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
   "another organisation's personal key, paused": async () =>
     paused(await keyOf(await personOf(elsewhere, 'PUBLISHER'))),
   "another organisation's main key, paused": async () => paused(await mainKeyOf(elsewhere)),
+  ...subjectsOf('overlap made longer', { overlap_seconds: 7200 }),
+  ...subjectsOf('overlap ended', { overlap_seconds: 0 }),
   'key that does not exist': async () => ({ id: 2 ** 40, apiKey: generateApiKey('lk') }),
 
   'a PROVIDER': async () => ({ fields: { role: 'PROVIDER' } }),
@@ -288,6 +304,7 @@ const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
   'POST /v2/api_keys/find': ({ apiKey }) => ({ api_key: apiKey }),
   'PUT /v2/api_keys/{id}': () => ({ label: 'renamed' }),
   'POST /v2/api_keys/rotate/{id}': () => ({}),
+  'POST /v2/api_keys/overlap/{id}': ({ fields }) => fields ?? { overlap_seconds: 7200 },
   'POST /v2/api_keys/explain/{id}': () => ({}),
   'POST /v2/api_keys/rehearse/{id}': () => ({ revoke: true }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ api_key: apiKey }),
@@ -349,6 +366,27 @@ async function keyOf(userId: string): Promise<OwnedKey> {
 async function paused(key: OwnedKey, by?: Caller): Promise<OwnedKey> {
   await call(by?.key ?? keys.PROVIDER, `POST /v2/api_keys/pause/${key.id}`);
   return key;
+}
+
+/** Keys within the overlap of a rotation, with a body that changes it. */
+function subjectsOf(change: string, fields: Record<string, unknown>): typeof SUBJECTS {
+  const rotated = async (key: OwnedKey, by = keys.PROVIDER): Promise<Subject> => {
+    // A personal key is rotated by its own user only.
+    await call(by, `POST /v2/api_keys/rotate/${key.id}`, { body: { overlap_seconds: 3600 } });
+    return { id: key.id, fields };
+  };
+  const personalOf = async (userId: string) => {
+    const key = await keyOf(userId);
+    return rotated(key, key.apiKey);
+  };
+  return {
+    [`own key, ${change}`]: async (caller) => rotated(await ownKeyOf(caller), caller.key),
+    [`another's personal key, ${change}`]: async ({ orgId }) => personalOf(await personOf(orgId, 'BUSINESS_MANAGER')),
+    [`main key, ${change}`]: async ({ orgId }) => rotated(await mainKeyOf(orgId)),
+    [`another organisation's personal key, ${change}`]: async () =>
+      personalOf(await personOf(elsewhere, 'BUSINESS_MANAGER')),
+    [`another organisation's main key, ${change}`]: async () => rotated(await mainKeyOf(elsewhere)),
+  };
 }
 
 function createMainKey(orgId: number) {

@@ -26,6 +26,7 @@ export const KEY_FIELDS = [
   'status',
   'paused_at',
   'created_by_api_key_id',
+  'previous_secret',
 ];
 
 /** `2019-08-22 11:46:38.914467+00` */

@@ -10,6 +10,7 @@ export interface Attempt {
     | 'api_key.create'
     | 'api_key.change'
     | 'api_key.rotate'
+    | 'api_key.overlap'
     | 'api_key.revoke'
     | 'api_key.pause'
     | 'api_key.resume'

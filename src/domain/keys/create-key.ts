@@ -109,7 +109,7 @@ async function tryCreate(
   );
   if (key === null) return null;
   const effectiveBy = await settleEffectiveBy(services, retry, effectiveFromNow(services));
-  return { key, apiKey: secret.apiKey, madeAt, lastUsedAt: null, effectiveBy, isReplay: false };
+  return { key, apiKey: secret.apiKey, madeAt, lastUsedAt: null, previous: null, effectiveBy, isReplay: false };
 }
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;

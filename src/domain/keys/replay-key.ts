@@ -8,6 +8,7 @@ import type { Acting, Secrets } from '../services.ts';
 import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import type { Key } from './key.ts';
 import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
+import type { PreviousSecret } from './previous-secret.ts';
 import { revealSecret } from './reveal-secret.ts';
 
 /** A key with a secret that was made for it. */
@@ -19,6 +20,8 @@ export interface KeyWithSecret {
   madeAt: number;
   /** When the key was last used before that, in unix milliseconds; null: never; undefined: that could not be read. */
   lastUsedAt: number | null | undefined;
+  /** The secret that it replaced, if that goes on working; null: none does. */
+  previous: PreviousSecret | null;
   effectiveBy: EffectiveBy;
   /** Whether the call is a retry, so that an earlier call made the secret. */
   isReplay: boolean;

@@ -64,7 +64,7 @@ export async function recallAnswer(
  */
 export function keepForRetries(
   retry: Retry | undefined,
-  given: Pick<AnswerToKeep, 'secretHash' | 'lastUsedAt'>,
+  given: Pick<AnswerToKeep, 'secretHash' | 'lastUsedAt' | 'previous'>,
   now: number,
 ): AnswerToKeep | undefined {
   return retry === undefined ? undefined : { ...retry, ...given, keptSince: now - ANSWER_KEEP_MS };

@@ -1,4 +1,5 @@
 import { type Key, type KeyFieldOnWire, statusOf } from '../../domain/keys/key.ts';
+import type { PreviousSecret } from '../../domain/keys/previous-secret.ts';
 import type { Revoked } from '../../domain/keys/revoke-key.ts';
 import { effectivePermissions } from '../../domain/permissions/permissions.ts';
 import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
@@ -13,12 +14,14 @@ interface KeyView {
   includeAllPermissions: boolean;
   /** When each key last allowed a call (unix milliseconds), by key id; null: usage cannot be read now. */
   lastUses: ReadonlyMap<number, number> | null;
+  /** The secrets that were rotated out and still work, by key id. */
+  previousSecrets: ReadonlyMap<number, PreviousSecret>;
 }
 
 export type KeyObject = ReturnType<typeof keyObject>;
 
 /** The key object of the contract, its fields in the contract's order. Routes call `showKey` or `showKeys`. */
-export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: KeyView) {
+export function keyObject(key: Key, { now, includeAllPermissions, lastUses, previousSecrets }: KeyView) {
   return {
     id: key.id,
     label: key.label,
@@ -45,7 +48,18 @@ export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: Ke
     status: statusOf(key, now),
     paused_at: key.pausedAt === null ? null : formatTimestamp(key.pausedAt),
     created_by_api_key_id: key.createdByApiKeyId,
+    previous_secret: previousSecretObject(previousSecrets.get(key.id)),
   } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
+}
+
+function previousSecretObject(previous: PreviousSecret | undefined) {
+  if (previous === undefined) return null;
+  const { hint, retiresAt, lastUsedAt } = previous;
+  return {
+    hint,
+    retires_at: formatTimestamp(retiresAt),
+    ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt === null ? null : formatTimestamp(lastUsedAt) }),
+  };
 }
 
 function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string | null {
@@ -73,6 +87,7 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'status',
   'paused_at',
   'created_by_api_key_id',
+  'previous_secret',
   'effective_by',
 ];
 

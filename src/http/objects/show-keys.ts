@@ -1,4 +1,5 @@
 import type { ChangedKey, Key } from '../../domain/keys/key.ts';
+import { findPreviousSecrets } from '../../domain/keys/previous-secret.ts';
 import type { KeyWithSecret } from '../../domain/keys/replay-key.ts';
 import type { Services } from '../../domain/services.ts';
 import { findLastUses } from '../../domain/usage/report-usage.ts';
@@ -33,21 +34,23 @@ export async function showChangedKey(services: Services, { key, effectiveBy }: C
 }
 
 /** A key as it was when a secret was made for it, with that secret last. */
-export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt, effectiveBy }: KeyWithSecret) {
+export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt, previous, effectiveBy }: KeyWithSecret) {
   const lastUses =
     lastUsedAt === undefined ? null : new Map(lastUsedAt === null ? [] : [[key.id, lastUsedAt] as const]);
+  const previousSecrets = new Map(previous === null ? [] : [[key.id, previous] as const]);
   return {
-    ...keyObject(key, { now: madeAt, includeAllPermissions: false, lastUses }),
+    ...keyObject(key, { now: madeAt, includeAllPermissions: false, lastUses, previousSecrets }),
     effective_by: effectiveByObject(effectiveBy),
     api_key: apiKey,
   };
 }
 
 async function prepare(services: Services, keys: readonly Key[], { includeAllPermissions = false }: Shown) {
-  const lastUses = await findLastUses(
-    services,
-    keys.map(({ id }) => id),
-  );
-  const view = { now: services.now(), includeAllPermissions, lastUses };
+  const ids = keys.map(({ id }) => id);
+  const [lastUses, previousSecrets] = await Promise.all([
+    findLastUses(services, ids),
+    findPreviousSecrets(services, keys),
+  ]);
+  const view = { now: services.now(), includeAllPermissions, lastUses, previousSecrets };
   return (key: Key) => keyObject(key, view);
 }

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { changeKey } from '../../domain/keys/change-key.ts';
+import { changeOverlap } from '../../domain/keys/change-overlap.ts';
 import { createKey, findWrongKeyRequest } from '../../domain/keys/create-key.ts';
 import { explainKey } from '../../domain/keys/explain-key.ts';
 import { findKeyBySecret } from '../../domain/keys/find-key.ts';
@@ -18,7 +19,7 @@ import { fail } from '../errors.ts';
 import { accessibleKey, ID, type KeyPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
 import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
-import { limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
+import { limitByBody, limitGivingUp, limitTakingAway } from '../middleware/limit-rate.ts';
 import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
@@ -28,12 +29,14 @@ import { rehearsalObject } from '../objects/rehearsal-object.ts';
 import { showChangedKey, showKey, showKeys, showKeyWithSecret } from '../objects/show-keys.ts';
 import { usageObject } from '../objects/usage-object.ts';
 import {
+  endsOverlap,
   explainKeyBody,
   findKeyBody,
   keyListQuery,
   keyPatchBody,
   keyQuery,
   newKeyBody,
+  overlapBody,
   readableKeyFields,
   readableKeyRequest,
   rotateKeyBody,
@@ -179,7 +182,7 @@ export const apiKeyRoutes = new Hono<CallEnv>()
 
   .get(`/usage/${ID}`, requires('api_key_read'), limitCostlyReads, accessibleKey, validQuery(usageQuery), async (c) => {
     const { services, key } = c.var;
-    const used = await reportUsage(services, key.id, c.req.valid('query').days);
+    const used = await reportUsage(services, key, c.req.valid('query').days);
     if (used.refused) return fail(c, used);
     return c.json({ id: key.id, ...usageObject(used.report) });
   })
@@ -204,6 +207,22 @@ export const apiKeyRoutes = new Hono<CallEnv>()
       const rotated = await rotateKey(services, caller, key, c.req.valid('json'), c.var.retry);
       if (rotated.refused) return fail(c, rotated);
       return c.json(showKeyWithSecret(rotated), 200, replayHeaders(rotated));
+    },
+  )
+
+  .post(
+    `/overlap/${ID}`,
+    requires('api_key_manage'),
+    jsonBody,
+    limitByBody(endsOverlap),
+    confirmed('api_key_manage'),
+    accessibleKey,
+    ...validJson(overlapBody),
+    async (c) => {
+      const { services, caller, key } = c.var;
+      const changed = await changeOverlap(services, caller, key, c.req.valid('json').overlapSeconds);
+      if (changed.refused) return fail(c, changed);
+      return c.json(await showChangedKey(services, changed));
     },
   )
 
