@@ -255,6 +255,7 @@ describe('a call is charged to', () => {
   /** Each call that takes rights away, on something new that is there to lose them. */
   const TAKING_AWAY: [string, (by: string) => Promise<[string, CallOptions]>][] = [
     ['revoking', async (by) => [`POST /v2/api_keys/revoke/${(await createKey(by)).id}`, {}]],
+    ['pausing', async (by) => [`POST /v2/api_keys/pause/${(await createKey(by)).id}`, {}]],
     ['disabling', async (by) => [`POST /v2/user/${await createUser(by)}`, { body: { disabled: true } }]],
     [
       'ending an overlap',
@@ -272,6 +273,18 @@ describe('a call is charged to', () => {
     const [route, options] = await prepare(first.key);
     const { charges, answer } = await charging(first.key, route, options);
     expect(charges).toEqual([['TAKING_AWAY_RATE_LIMIT', `key ${first.keyId}`]]);
+    expect(answer.status).toBe(200);
+  });
+
+  test('the user and its organisation, when it is for resuming, which gives rights back', async () => {
+    const { first, orgId } = await twoAdministrators();
+    const { id } = await createKey(first.key);
+    await call(first.key, `POST /v2/api_keys/pause/${id}`);
+    const { charges, answer } = await charging(first.key, `POST /v2/api_keys/resume/${id}`);
+    expect(charges).toEqual([
+      ['USER_RATE_LIMIT', `user ${first.id}`],
+      ['ORG_RATE_LIMIT', String(orgId)],
+    ]);
     expect(answer.status).toBe(200);
   });
 
