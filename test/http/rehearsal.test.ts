@@ -372,6 +372,28 @@ describe('the body of a rehearsal', () => {
   });
 });
 
+test('the patch that applies both suggestions of the usage report refuses none of the calls', async () => {
+  const { id, api_key } = await createKey(keys.ORG_ADMIN);
+  // More networks than are listed one by one.
+  const more = Array.from(
+    { length: 12 },
+    (_, n): Made => ({ ip: `203.0.113.${n * 5}`, permissions: ['review_reply'] }),
+  );
+  await make(api_key, [...CALLS, ...more]);
+  const { body: report } = await call(keys.ORG_ADMIN, `GET /v2/api_keys/usage/${id}`);
+  const change = {
+    ip_whitelist: report.suggested_ip_whitelist,
+    has_restricted_permissions: true,
+    permissions: report.suggested_permissions,
+  };
+  expect(change.permissions).not.toContain('api_key_manage');
+  const calls = CALLS.length + more.length;
+  expect(await rehearse(id, { change })).toMatchObject({ calls, refused: 0, unknown: 0 });
+  expect((await call(keys.ORG_ADMIN, `PUT /v2/api_keys/${id}`, { body: change })).status).toBe(200);
+  expect(refusalsOf(await make(api_key, [...CALLS, ...more], false))).toEqual({});
+  expect(await make(api_key, [{ ip: '192.0.2.99', permissions: [] }], false)).toEqual(['IP_NOT_ALLOWED']);
+});
+
 describe('a change of a user, rehearsed over all of its keys, refuses as many calls as when it is made:', () => {
   async function madeCalls(): Promise<{ person: Person; second: Answer['body']; codes: () => Promise<string[]> }> {
     const orgId = await createOrganisation(keys.PROVIDER);

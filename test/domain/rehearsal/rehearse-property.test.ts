@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PERMISSION_NAMES } from '../../../src/domain/permissions/permissions.ts';
+import { suggestAllowlist } from '../../../src/domain/addresses/suggest-allowlist.ts';
+import { PERMISSION_NAMES, withDependencies } from '../../../src/domain/permissions/permissions.ts';
 import { ROLES } from '../../../src/domain/permissions/roles.ts';
 import { rehearse } from '../../../src/domain/rehearsal/rehearse.ts';
 import { UseCounter } from '../../../src/domain/usage/use-counter.ts';
@@ -147,6 +148,31 @@ describe(`rehearsed over its counts (seed ${seed}), a change`, () => {
       unknown += rehearsal.unknown;
     });
     expect(unknown).toBeGreaterThan(0);
+  });
+
+  test('to what is suggested for its calls refuses none of them', () => {
+    check(v4Entry, fc.oneof(v4, mapped, v6), (calls, before) => {
+      const counted = countJointly(calls);
+      const fields = {
+        ipWhitelist: suggestAllowlist(counted.uses.map(({ network }) => network ?? '')),
+        hasRestrictedPermissions: true,
+        permissions: withDependencies(counted.uses.flatMap(({ needs }) => needs)),
+      };
+      // A key whose user may do all of it, and which nothing but the suggestion refuses.
+      const open = {
+        revoked: false,
+        paused: false,
+        userDisabled: false,
+        expirationDate: null,
+        userRole: 'PROVIDER',
+      } as const;
+      const after = compileKeyRecord({ ...before, ...open, ...fields });
+      expect(rehearse([{ before, after }], counted, PERIOD)).toMatchObject({
+        calls: calls.length,
+        refused: 0,
+        unknown: 0,
+      });
+    });
   });
 
   test('leaves no call out, and is not sure of one that a bound has dropped', () => {
