@@ -123,11 +123,13 @@ describe('calls are counted by their codes:', () => {
     // What is wrong with a request is not the key's fault.
     expect((await countedCall(api_key, 'GET /v2/nowhere', { ip })).status).toBe(404);
     await deliverSent();
+    await call(keys.ORG_ADMIN, `POST /v2/api_keys/pause/${id}`);
+    expect((await countedCall(api_key, 'GET /v2/api_keys/current', { ip })).body.code).toBe('PAUSED');
     await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}`);
     expect((await countedCall(api_key, 'GET /v2/api_keys/current', { ip })).body.code).toBe('REVOKED');
     await deliverSent();
     const { totals, days } = await usageOf(id);
-    const expected = { VALID: 4, IP_NOT_ALLOWED: 2, PERMISSION_DENIED: 1, RATE_LIMITED: 1, REVOKED: 1 };
+    const expected = { VALID: 4, IP_NOT_ALLOWED: 2, PERMISSION_DENIED: 1, RATE_LIMITED: 1, PAUSED: 1, REVOKED: 1 };
     expect(totals).toEqual(expected);
     expect(days).toEqual([{ date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), ...expected }]);
   });
