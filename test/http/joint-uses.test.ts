@@ -230,8 +230,24 @@ describe('what is kept of one day, key and secret is bounded, and every call is 
     const { uses, totals } = await jointUses([id]);
     expect(totals.get(id)?.calls).toBe(8_001);
     expect(uses.length).toBeLessThanOrEqual(MAX_JOINT_ROWS);
-    // A network that is not told apart is not taken for a call without an address.
+  });
+
+  test('and of a call from a network too many it is not said that it had no address', async () => {
+    const { id } = await createKey(keys.ORG_ADMIN);
+    const services = compose(
+      { ...env, ...COUNTING, USAGE_FLUSH_SECONDS: '25' },
+      createExecutionContext(),
+      newIsolate(),
+    );
+    for (const clientIp of networks(0, 150)) {
+      recordUse({ ...services, defer: () => {} }, { keyId: id, code: 'VALID', clientIp, secret: 1, needs: ['p0'] });
+    }
+    await flushUses({ ...services, usage: { ...services.usage, send: async (flush) => void sent.push(flush) } });
+    await deliver(sent.splice(0));
+    const { uses, totals } = await jointUses([id]);
+    expect(uses).toHaveLength(100);
     expect(uses.filter(({ network }) => network === null)).toEqual([]);
+    expect(totals.get(id)?.calls).toBe(150);
   });
 
   test('and what is read', async () => {

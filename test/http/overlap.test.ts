@@ -298,7 +298,7 @@ describe('just before the transaction', () => {
     const DB = watchDatabase(async () => {
       if (once && times > 0) return;
       times += 1;
-      if (times > 5) return;
+      if (times > 50) return;
       await meanwhile(rotated);
     });
     const answer = await call(keys.ORG_ADMIN, `POST /v2/api_keys/overlap/${rotated.id}`, {
