@@ -22,6 +22,8 @@ const settingsSchema = z.object({
    * and on secrets stay.
    */
   RATE_LIMIT: z.enum(['on', 'off']),
+  /** `on` gives `verify` and introspection a limit of their own. */
+  RATE_LIMIT_VERIFY: z.enum(['on', 'off']).default('off'),
   /** Which requests are written to the log. */
   REQUEST_LOG: z.enum(['errors', 'all']),
   /** The bound: no verdict, in any location, rests on older data. 0: each call asks D1's primary. */
@@ -70,6 +72,7 @@ export interface Settings {
   /** What keys may begin with: that, and what they began with earlier. */
   acceptedPrefixes: readonly string[];
   limitsCalls: boolean;
+  limitsVerifying: boolean;
   requestLog: 'errors' | 'all';
   maxStalenessMs: number;
   pollIntervalMs: number;
@@ -98,6 +101,7 @@ export function parseSettings(variables: unknown): Settings {
     keyPrefix: data.KEY_PREFIX,
     acceptedPrefixes: [data.KEY_PREFIX, ...data.RETIRED_KEY_PREFIXES],
     limitsCalls: data.RATE_LIMIT === 'on',
+    limitsVerifying: data.RATE_LIMIT === 'on' && data.RATE_LIMIT_VERIFY === 'on',
     requestLog: data.REQUEST_LOG,
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,

@@ -42,6 +42,7 @@ const DENIALS: Record<DenialCode, Omit<Description, 'code'>> = {
   },
   UNKNOWN_KEY: { status: 401, message: 'There is no such key. It may have been deleted with its user.' },
   REVOKED: { status: 401, message: 'This key was revoked, or replaced by a newer secret. Use another one.' },
+  PAUSED: { status: 401, message: 'This key is paused. An administrator can resume it.' },
   USER_DISABLED: { status: 401, message: 'The user of this key is disabled. Ask an administrator.' },
   EXPIRED: { status: 401, message: 'This key has expired. Ask an administrator for a sign-in link.' },
   IP_NOT_ALLOWED: { status: 403, message: 'This key may not be used from your address.' },

@@ -20,7 +20,7 @@ export function createApi(compose: Compose) {
   // Before the general way to say who calls, for this one takes HTTP Basic too; and before the limit, as below.
   api.route('/introspect', introspectionRoutes);
   api.use(authenticate);
-  // Mounted before the rate limit, which does not hold for it: a backend verifies as often as it is called itself.
+  // Mounted before the rate limit, which does not hold for it: a backend verifies as often as it is called itself. A setting limits it.
   api.route('/api_keys/verify', verificationRoutes);
   api.use(limitRate);
 

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler, Next } from 'hono';
 import type { Caller } from '../domain/authority/caller.ts';
+import type { PermissionName } from '../domain/permissions/permissions.ts';
 import type { Retry } from '../domain/retries/retry.ts';
 import type { Services } from '../domain/services.ts';
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
@@ -24,6 +25,8 @@ export interface CallVariables extends AnswerVariables {
   caller: Caller;
   /** The calling key, as verification returned it. */
   verifiedKey: VerifiedKey;
+  /** The permissions that the call was asked for so far; unset: none. */
+  asked?: readonly PermissionName[];
   /** Identifies the call for its retries; unset: the call had no `Idempotency-Key`. */
   retry?: Retry;
   /** Applies the act's own rules to a body that the schema refused. Returns messages by field. */

@@ -153,7 +153,7 @@ function describeRetryProblem(problem: RetryRefusal['problem']): ErrorAnswer<Con
 function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.rule) {
     case 'owner':
-      return "Another user's personal key can be revoked, but not changed, rotated or seen.";
+      return "Another user's personal key can be revoked or paused, but not changed, rotated or seen.";
     case 'old_secret':
       return 'This secret was replaced. Until its overlap ends it can call and read, but change nothing. Use the new one.';
     case 'administrators_only':
@@ -163,7 +163,9 @@ function describeShortfall(shortfall: Shortfall): string {
     case 'provider_only':
       return 'Only PROVIDER may work in another organisation.';
     case 'provider_keys':
-      return 'Keys of PROVIDER users are revoked by PROVIDER only.';
+      return 'Keys of PROVIDER users are revoked and paused by PROVIDER only.';
+    case 'paused_by_another':
+      return 'Someone else paused this key. ORG_ADMIN and PROVIDER can resume it.';
     case 'unrestricted':
       return 'Your key has a list of permissions, so it can only reach keys that have one too. A key without a list has every permission that its user will ever have.';
     case 'open_caller':

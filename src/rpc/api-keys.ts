@@ -22,7 +22,7 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
     const services = compose(this.env, this.ctx);
     const answer = (found: Verdict) => {
       const verdict = concealForeign(found, (other) => orgId === null || other === orgId);
-      recordVerdict(services, verdict, call.clientIp);
+      recordVerdict(services, verdict, call);
       return toRpcVerdict(verdict);
     };
     const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(call.clientIp, `Worker of ${orgId}`));

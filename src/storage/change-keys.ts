@@ -24,9 +24,12 @@ type ServiceColumn =
   | 'createdBy'
   | 'createdByName'
   | 'createdAt'
+  | 'createdByApiKeyId'
   | 'revokedBy'
   | 'revokedByName'
   | 'revokedAt'
+  | 'pausedAt'
+  | 'pausedBy'
   | 'revision';
 
 /**
@@ -92,9 +95,12 @@ export function insertKeyAndSecret(
     createdBy,
     createdByName: 'operator' in actor ? nameOfUser(db, userId) : nameOfActor(db, actor),
     createdAt: now,
+    createdByApiKeyId: 'operator' in actor ? null : actor.apiKeyId,
     revokedBy: null,
     revokedByName: null,
     revokedAt: null,
+    pausedAt: null,
+    pausedBy: null,
     revision: 0,
   };
   return [
@@ -132,11 +138,12 @@ export function changeKeyFields(
   return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
 }
 
-interface Revocation {
+/** A change that takes rights away from a key, and what it still depends on when it is committed. */
+interface TakingAway {
   keyId: number;
-  /** The id of a user. */
-  revokedBy: string;
-  /** The hash of a secret: nothing is done unless it is the one in use. For a key that revokes itself. */
+  /** The id of the user who makes the change. */
+  by: string;
+  /** The hash of a secret: nothing is done unless it is the one in use, of a key that is not paused. For a key that does it to itself. */
   secretInUse?: string | null;
   /** Nothing is done if the key's user has this role by now. */
   sparedRole?: UserRow['role'] | null;
@@ -147,40 +154,20 @@ interface Revocation {
  * @returns the key as it now is; null when nothing was done, because someone else revoked it first or what this was
  * judged by has changed
  */
-export function revokeKey(
-  stores: Stores,
-  { keyId, revokedBy, secretInUse = null, sparedRole = null }: Revocation,
-  event: ChangeEvent,
-): Promise<KeyRow | null> {
+export function revokeKey(stores: Stores, revocation: TakingAway, event: ChangeEvent): Promise<KeyRow | null> {
   const { db } = stores;
-  const ofSpared = (role: UserRow['role']) =>
-    db
-      .select({ id: users.id })
-      .from(users)
-      .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
-  const inUse = (hash: string) =>
-    db
-      .select({ hash: apiKeySecrets.hash })
-      .from(apiKeySecrets)
-      .where(and(eq(apiKeySecrets.hash, hash), eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)));
+  const { keyId, by } = revocation;
   return commitKeyChange(stores, {
     rows: [
       db
         .update(apiKeys)
         .set({
-          revokedBy,
+          revokedBy: by,
           revokedByName: nameOfActor(db, event.actor),
           revokedAt: event.now,
           revision: sql`${apiKeys.revision} + 1`,
         })
-        .where(
-          and(
-            eq(apiKeys.id, keyId),
-            isNull(apiKeys.revokedAt),
-            secretInUse === null ? undefined : exists(inUse(secretInUse)),
-            sparedRole === null ? undefined : notExists(ofSpared(sparedRole)),
-          ),
-        ),
+        .where(mayBeTakenAway(db, revocation)),
     ],
     after: [db.update(apiKeySecrets).set({ sealed: null }).where(eq(apiKeySecrets.keyId, keyId))],
     keyId,
@@ -189,33 +176,113 @@ export function revokeKey(
 }
 
 /**
+ * Pauses a key: its calls are refused until it is resumed. Its secrets stay as they are.
+ * @returns the key as it now is; null when nothing was done, because someone else paused or revoked it first or what this
+ * was judged by has changed
+ */
+export function pauseKey(stores: Stores, pause: TakingAway, event: ChangeEvent): Promise<KeyRow | null> {
+  const { db } = stores;
+  const { keyId, by } = pause;
+  const update = db
+    .update(apiKeys)
+    .set({ pausedBy: by, pausedAt: event.now, revision: sql`${apiKeys.revision} + 1` })
+    .where(and(mayBeTakenAway(db, pause), isNull(apiKeys.pausedAt)));
+  return commitKeyChange(stores, { rows: [update], keyId, ...event });
+}
+
+/** The condition of an UPDATE that takes rights away from a key: it is not revoked, and the rest still holds. */
+function mayBeTakenAway(db: Database, { keyId, secretInUse = null, sparedRole = null }: TakingAway): SQL | undefined {
+  const inUse = (hash: string) =>
+    db
+      .select({ hash: apiKeySecrets.hash })
+      .from(apiKeySecrets)
+      .where(and(eq(apiKeySecrets.hash, hash), eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)));
+  return and(
+    eq(apiKeys.id, keyId),
+    isNull(apiKeys.revokedAt),
+    secretInUse === null ? undefined : and(exists(inUse(secretInUse)), isNull(apiKeys.pausedAt)),
+    sparedRole === null ? undefined : notExists(userWithRole(db, sparedRole)),
+  );
+}
+
+/**
+ * Resumes a key that is paused.
+ * @param key as it was when this was judged; nothing is done if it was changed or revoked since
+ * @returns the key as it now is; null when nothing was done
+ */
+export function resumeKey(stores: Stores, key: KeyRow, event: ChangeEvent): Promise<KeyRow | null> {
+  const update = stores.db
+    .update(apiKeys)
+    .set({ pausedBy: null, pausedAt: null, revision: key.revision + 1 })
+    .where(isUnchanged(key));
+  return commitKeyChange(stores, { rows: [update], keyId: key.id, ...event });
+}
+
+/**
  * Ends the overlap of a secret that was rotated out.
  * @param hash of that secret
- * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was revoked
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or the key was paused or revoked
  */
 export function endOverlap(stores: Stores, keyId: number, hash: string, event: ChangeEvent): Promise<KeyRow | null> {
+  const isThatSecret = eq(apiKeySecrets.hash, hash);
+  return commitOverlapEnd(stores, { keyId, endsAt: event.now }, isThatSecret, isNull(apiKeys.pausedAt), event);
+}
+
+/** A new end of a key's overlap. Moments in unix milliseconds. */
+interface OverlapEnd {
+  keyId: number;
+  endsAt: number;
+  /** Nothing is done unless the overlap ends then. Null: it ends at any later moment than `endsAt`. */
+  presentEnd: number | null;
+  /** Nothing is done if the key's user has this role by now. */
+  sparedRole: UserRow['role'] | null;
+}
+
+/**
+ * Moves the end of the overlap that a key is in.
+ * @returns the key as it now is; null when nothing was done, because the overlap is over or is another one, the key was
+ * revoked or what this was judged by has changed
+ */
+export function changeOverlap(
+  stores: Stores,
+  { keyId, endsAt, presentEnd, sparedRole }: OverlapEnd,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
+  const { retiresAt } = apiKeySecrets;
+  const isJudged = presentEnd === null ? gt(retiresAt, endsAt) : eq(retiresAt, presentEnd);
+  const isSpared = sparedRole === null ? undefined : notExists(userWithRole(stores.db, sparedRole));
+  return commitOverlapEnd(stores, { keyId, endsAt }, isJudged, isSpared, event);
+}
+
+/**
+ * @param ofSecret a condition on the secret
+ * @param ofKey a condition on its key
+ */
+function commitOverlapEnd(
+  stores: Stores,
+  { keyId, endsAt }: Pick<OverlapEnd, 'keyId' | 'endsAt'>,
+  ofSecret: SQL | undefined,
+  ofKey: SQL | undefined,
+  event: ChangeEvent,
+): Promise<KeyRow | null> {
   const { db } = stores;
   const isLive = db
     .select({ id: apiKeys.id })
     .from(apiKeys)
-    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt)));
-  return commitKeyChange(stores, {
-    rows: [
-      db
-        .update(apiKeySecrets)
-        .set({ retiresAt: event.now })
-        .where(
-          and(
-            eq(apiKeySecrets.hash, hash),
-            eq(apiKeySecrets.keyId, keyId),
-            gt(apiKeySecrets.retiresAt, event.now),
-            exists(isLive),
-          ),
-        ),
-    ],
-    keyId,
-    ...event,
-  });
+    .where(and(eq(apiKeys.id, keyId), isNull(apiKeys.revokedAt), ofKey));
+  const update = db
+    .update(apiKeySecrets)
+    .set({ retiresAt: endsAt })
+    .where(and(eq(apiKeySecrets.keyId, keyId), gt(apiKeySecrets.retiresAt, event.now), ofSecret, exists(isLive)));
+  return commitKeyChange(stores, { rows: [update], keyId, ...event });
+}
+
+/** The user of the key in the surrounding statement, if it has this role. */
+function userWithRole(db: Database, role: UserRow['role']) {
+  return db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, apiKeys.userId), eq(users.role, role)));
 }
 
 /** A secret to put in place of the one in use. */
@@ -245,6 +312,9 @@ export function replaceSecret(
   const ofKey = eq(apiKeySecrets.keyId, key.id);
   const inOverlap = and(ofKey, gt(apiKeySecrets.retiresAt, now));
   const overlaps = db.select({ hash: apiKeySecrets.hash }).from(apiKeySecrets).where(inOverlap);
+  // Uses are counted by this moment, so no two secrets of a key may share it, even where the clocks of two isolates differ.
+  const latest = sql`(SELECT max(${apiKeySecrets.createdAt}) FROM ${apiKeySecrets} WHERE ${ofKey})`;
+  const laterThanOthers = sql`max(${now}, 1 + ${latest})`;
   return commitKeyChange(stores, {
     before: endsPrevious ? [db.update(apiKeySecrets).set({ retiresAt: now }).where(inOverlap)] : [],
     rows: [
@@ -254,11 +324,11 @@ export function replaceSecret(
         .where(and(isUnchanged(key), notExists(overlaps))),
       db
         .update(apiKeySecrets)
-        .set({ retiresAt: overlapEndsAt, sealed: null })
+        .set({ retiresAt: overlapEndsAt, sealed: null, hint: key.hint })
         .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
       db
         .insert(apiKeySecrets)
-        .values({ hash: secret.hash, keyId: key.id, sealed: secret.sealed, createdAt: now, mintedBy }),
+        .values({ hash: secret.hash, keyId: key.id, sealed: secret.sealed, createdAt: laterThanOthers, mintedBy }),
     ],
     keyId: key.id,
     ...event,

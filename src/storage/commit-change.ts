@@ -98,7 +98,7 @@ export async function commitKeyChange(stores: Stores, change: KeyChange): Promis
       userId: sql`(SELECT ${apiKeys.userId} FROM ${apiKeys} WHERE ${apiKeys.id} = ${keyId})`,
     },
     selectLiveSecrets(db, keyId, change.now),
-    keyAsJson(keyId, change.keep?.lastUsedAt),
+    keyAsJson(keyId, change.keep),
   );
   const [key] = rows ?? [];
   if (rows === null || key === undefined) return null;

@@ -22,8 +22,16 @@ export interface AnswerToKeep {
   secretHash: string | null;
   /** When the key that the answer shows was last used, in unix milliseconds; null: never; undefined: unknown, or no key. */
   lastUsedAt?: number | null | undefined;
+  /** The secret that the answer says goes; null: none. Moments in unix milliseconds. */
+  previous?: KeptPrevious | null | undefined;
   /** An answer counts if it was stored after this moment (unix milliseconds). */
   keptSince: number;
+}
+
+interface KeptPrevious {
+  hint: string | null;
+  retiresAt: number;
+  lastUsedAt?: number | null | undefined;
 }
 
 export interface KeptAnswer {
@@ -31,18 +39,47 @@ export interface KeptAnswer {
   secretHash: string | null;
   /** What the act made, as JSON. */
   answer: string;
+  /** What the answer said of when the change holds, in unix milliseconds; null: nothing, or no answer was given yet. */
+  effectiveBy: KeptEffectiveBy | null;
   /** When the act was done, in unix milliseconds. */
   at: number;
 }
 
 /** The answer with this id, if it was stored after `keptSince` (unix milliseconds); null when there is none. */
 export async function readKeptAnswer(db: Database, id: string, keptSince: number): Promise<KeptAnswer | null> {
-  const { requestHash, secretHash, answer, at } = idempotentAnswers;
+  const { requestHash, secretHash, answer, effectiveBy, at } = idempotentAnswers;
   const [row] = await db
-    .select({ requestHash, secretHash, answer, at })
+    .select({ requestHash, secretHash, answer, effectiveBy, at })
     .from(idempotentAnswers)
     .where(and(eq(idempotentAnswers.id, id), gt(idempotentAnswers.at, keptSince)));
-  return row ?? null;
+  return row === undefined ? null : { ...row, effectiveBy: parseEffectiveBy(row.effectiveBy) };
+}
+
+const keptEffectiveBy = z.object({ normally: z.int(), inAnOutage: z.int() });
+
+type KeptEffectiveBy = z.output<typeof keptEffectiveBy>;
+
+function parseEffectiveBy(text: string | null): KeptEffectiveBy | null {
+  return text === null ? null : (keptEffectiveBy.safeParse(JSON.parse(text)).data ?? null);
+}
+
+/**
+ * Keeps what an answer is about to say of when its change holds. The transaction cannot keep that: it is counted from when
+ * the transaction has returned. Of answers that leave at the same time, the first one's stays.
+ * @returns what is kept; null when there is no such answer any more
+ */
+export async function keepEffectiveBy(
+  db: Database,
+  id: string,
+  { normally, inAnOutage }: KeptEffectiveBy,
+): Promise<KeptEffectiveBy | null> {
+  const text = JSON.stringify({ normally, inAnOutage });
+  const [row] = await db
+    .update(idempotentAnswers)
+    .set({ effectiveBy: sql`coalesce(${idempotentAnswers.effectiveBy}, ${text})` })
+    .where(eq(idempotentAnswers.id, id))
+    .returning({ effectiveBy: idempotentAnswers.effectiveBy });
+  return parseEffectiveBy(row?.effectiveBy ?? null);
 }
 
 /** A statement that fails, and so rolls its batch back, if the call was answered already. */
@@ -60,7 +97,7 @@ export function keepAnswer(
   answer: SQL,
   now: number,
 ): Statement {
-  const row = { requestHash, secretHash, answer, at: now };
+  const row = { requestHash, secretHash, answer, effectiveBy: null, at: now };
   return db
     .insert(idempotentAnswers)
     .values({ id, ...row })
@@ -82,9 +119,9 @@ const MAX_PAIRS = 15;
 
 /**
  * An expression for a key as it is inside the batch: a JSON list of objects that hold its columns between them.
- * @param lastUsedAt is put beside them, unless it is undefined
+ * @param shown is put beside them: what the key object shows besides. What is undefined is left out
  */
-export function keyAsJson(keyId: SQL, lastUsedAt?: number | null): SQL {
+export function keyAsJson(keyId: SQL, shown: Pick<AnswerToKeep, 'lastUsedAt' | 'previous'> = {}): SQL {
   const pairs = Object.entries(keyColumns).map(
     ([name, column]) => sql`${sql.raw(`'${name}'`)}, ${is(column, SQL.Aliased) ? column.sql : column}`,
   );
@@ -92,7 +129,9 @@ export function keyAsJson(keyId: SQL, lastUsedAt?: number | null): SQL {
   for (let at = 0; at < pairs.length; at += MAX_PAIRS) {
     objects.push(sql`json_object(${sql.join(pairs.slice(at, at + MAX_PAIRS), sql`, `)})`);
   }
-  if (lastUsedAt !== undefined) objects.push(sql`json_object('lastUsedAt', ${lastUsedAt})`);
+  const { lastUsedAt, previous } = shown;
+  const beside = JSON.stringify({ lastUsedAt, previous });
+  if (beside !== '{}') objects.push(sql`json(${beside})`);
   return sql`(SELECT json_array(${sql.join(objects, sql`, `)}) FROM ${apiKeys} JOIN ${users} ON ${users.id} = ${apiKeys.userId} WHERE ${apiKeys.id} = ${keyId})`;
 }
 
@@ -120,17 +159,37 @@ const keyRow = z.object({
   revokedBy: z.string().nullable(),
   revokedByName: z.string().nullable(),
   revokedAt: z.int().nullable(),
+  // A Worker that did not know of these left them out. What it made was not paused.
+  createdByApiKeyId: z.int().nullable().default(null),
+  pausedAt: z.int().nullable().default(null),
+  pausedBy: z.string().nullable().default(null),
   revision: z.int(),
   userRole: z.enum(ROLES),
   userFirstName: z.string().nullable(),
   userLastName: z.string().nullable(),
 } satisfies Record<keyof KeyRow, unknown>);
 
+interface KeptKey {
+  key: KeyRow;
+  lastUsedAt: number | null | undefined;
+  previous: z.output<typeof keptPrevious> | null;
+}
+
+const keptPrevious = z
+  .object({ hint: z.string().nullable(), retiresAt: z.int(), lastUsedAt: z.int().nullable().optional() })
+  .transform(({ lastUsedAt, ...previous }) => ({ ...previous, lastUsedAt }));
+
 const keptKey = z
   .array(z.record(z.string(), z.unknown()))
   .transform((objects) => Object.assign({}, ...objects))
-  .pipe(keyRow.extend({ lastUsedAt: z.int().nullable().optional() }))
-  .transform(({ lastUsedAt, ...key }): { key: KeyRow; lastUsedAt: number | null | undefined } => ({ key, lastUsedAt }));
+  .pipe(
+    keyRow.extend({
+      lastUsedAt: z.int().nullable().optional(),
+      // An older Worker did not keep it, nor show it.
+      previous: keptPrevious.nullable().default(null),
+    }),
+  )
+  .transform(({ lastUsedAt, previous, ...key }): KeptKey => ({ key, lastUsedAt, previous }));
 const keptUser = z.object({ userId: z.string() });
 const keptOrganisation = z.object({ orgId: z.int() });
 

@@ -33,9 +33,12 @@ export const keyColumns = {
   createdBy: apiKeys.createdBy,
   createdByName: apiKeys.createdByName,
   createdAt: apiKeys.createdAt,
+  createdByApiKeyId: apiKeys.createdByApiKeyId,
   revokedBy: apiKeys.revokedBy,
   revokedByName: apiKeys.revokedByName,
   revokedAt: apiKeys.revokedAt,
+  pausedAt: apiKeys.pausedAt,
+  pausedBy: apiKeys.pausedBy,
   revision: apiKeys.revision,
   userRole: sql<KeyRow['userRole']>`${users.role}`.as('owner_role'),
   userFirstName: sql<string | null>`${users.firstName}`.as('owner_first_name'),
@@ -66,7 +69,7 @@ function selectKeys(db: Database) {
   return db.select(keyColumns).from(apiKeys).innerJoin(users, eq(users.id, apiKeys.userId)).$dynamic();
 }
 
-type KeyStatus = 'active' | 'disabled' | 'expired' | 'inactive';
+type KeyStatus = 'active' | 'paused' | 'disabled' | 'expired' | 'inactive';
 
 export interface KeyFilter {
   /** Whose keys: all of an organisation, or one user's. */
@@ -113,15 +116,20 @@ export async function readKeys(
 
 function statusCondition(status: KeyStatus, today: string): SQL | undefined {
   const revoked = isNotNull(apiKeys.revokedAt);
+  const paused = isNotNull(apiKeys.pausedAt);
   const expired = lte(apiKeys.expirationDate, today);
+  const isLive = isNull(apiKeys.revokedAt);
+  const runs = and(isLive, isNull(apiKeys.pausedAt));
   switch (status) {
     case 'disabled':
       return revoked;
+    case 'paused':
+      return and(isLive, paused);
     case 'expired':
-      return and(isNull(apiKeys.revokedAt), expired);
+      return and(runs, expired);
     case 'inactive':
-      return or(revoked, expired);
+      return or(revoked, paused, expired);
     case 'active':
-      return and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expirationDate), gt(apiKeys.expirationDate, today)));
+      return and(runs, or(isNull(apiKeys.expirationDate), gt(apiKeys.expirationDate, today)));
   }
 }

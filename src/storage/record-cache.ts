@@ -29,7 +29,7 @@ const metadataSchema = z.object({ writtenAt: z.number() });
 
 /** The one place where names in KV are built. Raise the version with every change of the record's form. */
 function nameOf(hash: string): string {
-  return `key:v2:${hash}`;
+  return `key:v4:${hash}`;
 }
 
 export function openRecordCache(kv: KVNamespace): RecordCache {

@@ -1,9 +1,9 @@
-import { and, eq, exists, gt, inArray, isNotNull, isNull, ne, notExists, sql } from 'drizzle-orm';
+import { and, eq, exists, gt, inArray, isNotNull, isNull, ne, notExists, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { auditColumns, type ChangeEvent, nameOfActor } from './commit-change.ts';
 import type { Database, Statement } from './database.ts';
 import { apiKeySecrets, apiKeys, auditEvents, users } from './schema.ts';
-import { insertFrom } from './statements.ts';
+import { insertFrom, isOneOf } from './statements.ts';
 
 const maker = alias(users, 'maker');
 
@@ -19,18 +19,7 @@ export function revokeKeysOfPromoted(
   { userId, makers, actor, now }: { userId: string; makers: readonly string[] } & Pick<ChangeEvent, 'actor' | 'now'>,
 ): Statement[] {
   const revokedBy = 'operator' in actor ? null : actor.userId;
-  const mintedBy = sql`coalesce(${apiKeySecrets.mintedBy}, ${apiKeys.createdBy})`;
-  const mayGive = db
-    .select({ id: maker.id })
-    .from(maker)
-    .where(
-      and(
-        eq(maker.id, mintedBy),
-        eq(maker.disabled, false),
-        sql`${maker.role} IN (SELECT value FROM json_each(${JSON.stringify(makers)}))`,
-      ),
-    );
-  const isKnownToAnother = and(ne(mintedBy, userId), notExists(mayGive));
+  const isKnownToAnother = isSecretKnownToAnother(db, userId, makers);
   const secretInUse = db
     .select({ hash: apiKeySecrets.hash })
     .from(apiKeySecrets)
@@ -79,4 +68,47 @@ export function revokeKeysOfPromoted(
       .set({ sealed: null })
       .where(and(isNotNull(apiKeySecrets.sealed), inArray(apiKeySecrets.keyId, revokedOfUser))),
   ];
+}
+
+/**
+ * Whether a secret of this user was made by someone else who may not give the new role. For statements that have a key and
+ * its secret.
+ */
+function isSecretKnownToAnother(db: Database, userId: string, makers: readonly string[]): SQL | undefined {
+  const mintedBy = sql`coalesce(${apiKeySecrets.mintedBy}, ${apiKeys.createdBy})`;
+  const mayGive = db
+    .select({ id: maker.id })
+    .from(maker)
+    .where(and(eq(maker.id, mintedBy), eq(maker.disabled, false), isOneOf(maker.role, makers)));
+  return and(ne(mintedBy, userId), notExists(mayGive));
+}
+
+/** A secret that the batch which raises a user's role would end. */
+export interface EndedSecret {
+  keyId: number;
+  /** Unix milliseconds. */
+  createdAt: number;
+  /** Whether it is the key's secret in use, so that the key is revoked with it. */
+  isInUse: boolean;
+}
+
+/** The secrets of a user's keys that those statements would end now. */
+export async function readSecretsOfPromoted(
+  db: Database,
+  { userId, makers, now }: { userId: string; makers: readonly string[]; now: number },
+): Promise<EndedSecret[]> {
+  const { keyId, createdAt, retiresAt } = apiKeySecrets;
+  const rows = await db
+    .select({ keyId, createdAt, retiresAt })
+    .from(apiKeySecrets)
+    .innerJoin(apiKeys, eq(apiKeys.id, keyId))
+    .where(
+      and(
+        eq(apiKeys.userId, userId),
+        isNull(apiKeys.revokedAt),
+        or(isNull(retiresAt), gt(retiresAt, now)),
+        isSecretKnownToAnother(db, userId, makers),
+      ),
+    );
+  return rows.map((row) => ({ keyId: row.keyId, createdAt: row.createdAt, isInUse: row.retiresAt === null }));
 }

@@ -93,9 +93,15 @@ export const apiKeys = sqliteTable(
     createdBy: text('created_by').notNull(),
     createdByName: text('created_by_name'),
     createdAt: integer('created_at').notNull(),
+    /** The key that made it, for good; null: a session, or an operator's command. */
+    createdByApiKeyId: integer('created_by_api_key_id'),
     revokedBy: text('revoked_by'),
     revokedByName: text('revoked_by_name'),
     revokedAt: integer('revoked_at'),
+    /** When the key was paused; null: it is not. Unlike a revocation, a pause can be taken back. */
+    pausedAt: integer('paused_at'),
+    /** The id of the user who paused it; null: it is not paused. */
+    pausedBy: text('paused_by'),
     /** Rises with each change, so that a change applies only to the state that it was judged on. */
     revision: integer('revision').notNull().default(0),
   },
@@ -107,6 +113,7 @@ export const apiKeys = sqliteTable(
       table.id,
       table.userType,
       table.revokedAt,
+      table.pausedAt,
       table.expirationDate,
       table.labelFolded,
       table.hintFolded,
@@ -134,9 +141,12 @@ export const apiKeySecrets = sqliteTable(
     mintedBy: text('minted_by'),
     /** When a secret that was rotated out stops working; null: the one in use. */
     retiresAt: integer('retires_at'),
+    /** The key's hint while this secret was in use; null: it is in use, or was rotated out before this column was made. */
+    hint: text('hint'),
   },
   (table) => [
-    index('api_key_secrets_by_key').on(table.keyId),
+    // By the end of the overlap too: secrets that were rotated out stay, and a key may have thousands.
+    index('api_key_secrets_of_key').on(table.keyId, table.retiresAt),
     uniqueIndex('api_key_secrets_one_in_use').on(table.keyId).where(sql`retires_at IS NULL`),
   ],
 );
@@ -233,6 +243,8 @@ export const idempotentAnswers = sqliteTable(
     secretHash: text('secret_hash'),
     /** What the act made, as it was then; a secret is not in it. */
     answer: text('answer').notNull(),
+    /** By when the answer said that the change holds, as JSON; null: it said nothing of that, or was not given yet. */
+    effectiveBy: text('effective_by'),
     at: integer('at').notNull(),
   },
   (table) => [index('idempotent_answers_by_age').on(table.at)],

@@ -1,7 +1,8 @@
-import { and, count, desc, eq, gt, isNotNull, isNull, max, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, gte, isNotNull, isNull, max, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
+import { isOneOf } from './statements.ts';
 import type { VerificationRecord } from './verification-record.ts';
 
 /*
@@ -12,6 +13,7 @@ import type { VerificationRecord } from './verification-record.ts';
 const recordColumns = {
   hash: apiKeySecrets.hash,
   retiresAt: apiKeySecrets.retiresAt,
+  secretCreatedAt: sql<number>`${apiKeySecrets.createdAt}`.as('secret_created_at'),
   userDisabled: sql<boolean>`${users.disabled}`.mapWith(users.disabled).as('owner_disabled'),
   epoch: feedState.epoch,
   head: feedState.head,
@@ -21,6 +23,7 @@ const recordColumns = {
 export type LiveSecretRow = KeyRow & {
   hash: string;
   retiresAt: number | null;
+  secretCreatedAt: number;
   userDisabled: boolean;
   epoch: string;
   head: number;
@@ -51,6 +54,28 @@ export async function readRecordInUse(db: Database, keyId: number): Promise<Veri
 }
 
 /**
+ * The verification records of the secrets in use of a user's keys, the newest keys first, at most `limit`.
+ * @param since keys that were revoked before this moment (unix milliseconds) are left out
+ */
+export async function readRecordsOfUser(
+  db: Database,
+  userId: string,
+  { since, limit }: { since: number; limit: number },
+): Promise<VerificationRecord[]> {
+  const rows = await selectSecrets(db)
+    .where(
+      and(
+        eq(apiKeys.userId, userId),
+        isNull(apiKeySecrets.retiresAt),
+        or(isNull(apiKeys.revokedAt), gte(apiKeys.revokedAt, since)),
+      ),
+    )
+    .orderBy(desc(apiKeys.id))
+    .limit(limit);
+  return rows.map(toVerificationRecord);
+}
+
+/**
  * The verification record of a secret, with the place in the change feed at which it was true; null when no key has the
  * secret.
  */
@@ -77,6 +102,8 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
     label: row.label,
     createdAt: row.createdAt,
     revoked: row.revokedAt !== null,
+    paused: row.pausedAt !== null,
+    secretCreatedAt: row.secretCreatedAt,
     retiresAt: row.retiresAt,
     expirationDate: row.expirationDate,
     ipWhitelist: row.ipWhitelist,
@@ -85,17 +112,75 @@ export function toVerificationRecord(row: LiveSecretRow): VerificationRecord {
   };
 }
 
-/** The secret that a key has in use; null when there is no such key. */
+/** The secret that a key has in use, and when it was made (unix milliseconds); null when there is no such key. */
 export async function readSecretInUse(
   db: Database,
   keyId: number,
-): Promise<{ hash: string; sealed: string | null } | null> {
+): Promise<{ hash: string; sealed: string | null; createdAt: number } | null> {
   const [row] = await db
-    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed })
+    .select({ hash: apiKeySecrets.hash, sealed: apiKeySecrets.sealed, createdAt: apiKeySecrets.createdAt })
     .from(apiKeySecrets)
     .where(and(eq(apiKeySecrets.keyId, keyId), isNull(apiKeySecrets.retiresAt)))
     .limit(1);
   return row ?? null;
+}
+
+/** A secret that was rotated out. */
+export interface RetiredSecret {
+  keyId: number;
+  /** Which secret of the key: when it was made, in unix milliseconds. */
+  secret: number;
+  /** Enough to recognise it by; null: it was rotated out before hints of such secrets were kept. */
+  hint: string | null;
+  /** When it stops, or stopped, working, in unix milliseconds. */
+  retiresAt: number;
+}
+
+/** The secrets of these keys that are within their overlap at `now`: at most one of each key that was not revoked. */
+export async function readOverlaps(db: Database, keyIds: readonly number[], now: number): Promise<RetiredSecret[]> {
+  const rows = await db
+    .select(retiredColumns)
+    .from(apiKeySecrets)
+    .where(and(isOneOf(apiKeySecrets.keyId, keyIds), gt(apiKeySecrets.retiresAt, now)))
+    .orderBy(apiKeySecrets.retiresAt);
+  return rows.flatMap(toRetired);
+}
+
+/**
+ * Which secret a key has in use, by when it was made (unix milliseconds; null: there is no such key), and those that
+ * stopped working after `since`, or still work, the last one first and at most `limit`.
+ */
+export async function readSecretsSince(
+  db: Database,
+  keyId: number,
+  since: number,
+  limit: number,
+): Promise<{ inUse: number | null; retired: RetiredSecret[] }> {
+  const ofKey = eq(apiKeySecrets.keyId, keyId);
+  const [[inUse], retired] = await db.batch([
+    db
+      .select({ secret: apiKeySecrets.createdAt })
+      .from(apiKeySecrets)
+      .where(and(ofKey, isNull(apiKeySecrets.retiresAt))),
+    db
+      .select(retiredColumns)
+      .from(apiKeySecrets)
+      .where(and(ofKey, gt(apiKeySecrets.retiresAt, since)))
+      .orderBy(desc(apiKeySecrets.retiresAt))
+      .limit(limit),
+  ]);
+  return { inUse: inUse?.secret ?? null, retired: retired.flatMap(toRetired) };
+}
+
+const retiredColumns = {
+  keyId: apiKeySecrets.keyId,
+  secret: apiKeySecrets.createdAt,
+  hint: apiKeySecrets.hint,
+  retiresAt: apiKeySecrets.retiresAt,
+};
+
+function toRetired({ retiresAt, ...row }: Omit<RetiredSecret, 'retiresAt'> & { retiresAt: number | null }) {
+  return retiresAt === null ? [] : [{ ...row, retiresAt }];
 }
 
 /** Until when the secret before the one in use works, in unix milliseconds; null: no overlap runs at `now`. */

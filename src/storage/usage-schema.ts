@@ -65,3 +65,28 @@ export const usageSources = sqliteTable(
   // No index by time: it would double what each flush writes, and only the hourly cron job would use it.
   (table) => [primaryKey({ columns: [table.keyId, table.refused, table.network] })],
 );
+
+/**
+ * Allowed calls by day, key, secret, network and the set of permissions that they asked for, of today and the 90 days
+ * before. Of one day, key and secret at most 200 such rows are kept; the other calls are in one row with the needs `*`,
+ * so that the counts still add up. The day comes first in the primary key, so that old days are deleted without another index.
+ */
+export const usageCalls = sqliteTable(
+  'usage_calls',
+  {
+    day: integer('day').notNull(),
+    keyId: integer('key_id').notNull(),
+    /** When the secret was made: which of its key's secrets it is. 0: it was not counted. */
+    secret: integer('secret').notNull(),
+    /** Empty: the call had no readable address. */
+    network: text('network').notNull(),
+    /** Sorted names with a space between them; empty: none was asked for; `*`: network and names were not kept. */
+    needs: text('needs').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    lastSeen: integer('last_seen').notNull(),
+    count: integer('count').notNull(),
+    /** `{"14":3}`: three of these calls in the hour from 14:00 UTC. */
+    hours: text('hours').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.day, table.keyId, table.secret, table.network, table.needs] })],
+);

@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, gte, inArray, lt, max, type SQL, sql } from 'drizzle-orm';
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 import { countTouched, type UsageDatabase } from './database.ts';
+import { addJointUses, deleteJointUsesBefore } from './joint-uses.ts';
 import { excluded, insertFrom, isOneOf, ROWID } from './statements.ts';
 import { usageDays, usageFlushes, usageHours, usageLast, usageSources } from './usage-schema.ts';
 
@@ -9,7 +10,10 @@ import { usageDays, usageFlushes, usageHours, usageLast, usageSources } from './
  * parameters in a statement.
  */
 
-/** Calls with one key (0: no key, or an unknown one) in one hour, with one outcome, from one network. */
+/**
+ * Calls with one key (0: no key, or an unknown one) in one hour, with one outcome, from one network. Those that were
+ * allowed are counted also by secret and by what they asked for.
+ */
 export interface UseCount {
   keyId: number;
   /** Hours since the epoch. */
@@ -17,6 +21,13 @@ export interface UseCount {
   code: string;
   /** An IPv4 address or an IPv6 /64; null: the address was not known, or its network is not counted. */
   network: string | null;
+  /** Of an allowed call: which secret of the key, by when it was made (unix milliseconds); null: it was not counted. */
+  secret: number | null;
+  /**
+   * Of an allowed call: the permissions that it asked for, sorted, with a space between them; empty: none; null: they, or
+   * the network, were not counted apart.
+   */
+  needs: string | null;
   count: number;
   /** Unix milliseconds. */
   firstAt: number;
@@ -51,12 +62,8 @@ export async function addFlushes(db: UsageDatabase, flushes: readonly UsageFlush
   const ids = JSON.stringify(flushes.map(({ id }) => id));
   const hours = JSON.stringify(sumBy(counts, ({ keyId, hour, code }) => `${keyId} ${hour} ${code}`));
   const ofKeys = counts.filter(({ keyId }) => keyId !== 0);
-  const uses = JSON.stringify(
-    sumBy(
-      ofKeys.filter(({ code }) => code === ALLOWED),
-      ({ keyId }) => String(keyId),
-    ),
-  );
+  const allowed = ofKeys.filter(({ code }) => code === ALLOWED);
+  const uses = JSON.stringify(sumBy(allowed, ({ keyId }) => String(keyId)));
   const sources = JSON.stringify(
     withoutSurplus(
       sumBy(
@@ -98,6 +105,7 @@ export async function addFlushes(db: UsageDatabase, flushes: readonly UsageFlush
       },
     }),
     dropSurplusSources(db, sources),
+    addJointUses(db, allowed),
   ]);
 }
 
@@ -110,7 +118,7 @@ function eachOf(list: string): SQL {
 }
 
 /** A field of such an entry. */
-function given(field: keyof UseCount): SQL {
+function given(field: keyof PlainCount): SQL {
   return sql`value ->> ${sql.raw(`'$.${field}'`)}`;
 }
 
@@ -126,7 +134,7 @@ function later(column: SQLiteColumn): SQL {
  * The sources of each key that were seen last, as many as are kept. Many isolates may have counted the same key from
  * thousands of networks. Rows that would be deleted again at once are not written.
  */
-function withoutSurplus(sources: readonly UseCount[]): UseCount[] {
+function withoutSurplus(sources: readonly PlainCount[]): PlainCount[] {
   const ofKeys = Map.groupBy(sources, ({ keyId, code }) => `${keyId} ${code === ALLOWED}`);
   return [...ofKeys.values()].flatMap((ofKey) =>
     ofKey
@@ -155,13 +163,16 @@ function dropSurplusSources(db: UsageDatabase, sources: string) {
   return db.delete(usageSources).where(inArray(ROWID, surplus));
 }
 
+type PlainCount = Omit<UseCount, 'secret' | 'needs'>;
+
 /** Adds up the counts that have the same `groupOf`. */
-function sumBy(counts: readonly UseCount[], groupOf: (count: UseCount) => string): UseCount[] {
-  const sums = new Map<string, UseCount>();
+function sumBy(counts: readonly UseCount[], groupOf: (count: UseCount) => string): PlainCount[] {
+  const sums = new Map<string, PlainCount>();
   for (const count of counts) {
     const sum = sums.get(groupOf(count));
     if (sum === undefined) {
-      sums.set(groupOf(count), { ...count });
+      const { secret: _secret, needs: _needs, ...plain } = count;
+      sums.set(groupOf(count), plain);
     } else {
       sum.count += count.count;
       sum.firstAt = Math.min(sum.firstAt, count.firstAt);
@@ -257,6 +268,7 @@ export async function rollUpUsage(db: UsageDatabase, now: number, most: number):
     }),
     db.delete(usageHours).where(isOld),
     db.delete(usageDays).where(inArray(ROWID, oldDays)),
+    deleteJointUsesBefore(db, today - DAYS_KEPT, most),
     db.delete(usageFlushes).where(inArray(ROWID, oldFlushes)),
   ]);
 }

@@ -23,6 +23,9 @@ const verificationRecord = z.strictObject({
   /** When the key was created, in unix milliseconds. */
   createdAt: z.int(),
   revoked: z.boolean(),
+  paused: z.boolean(),
+  /** When this secret was made (unix milliseconds): which of its key's secrets it is, as uses are counted by secret. */
+  secretCreatedAt: z.int(),
   /** Unix milliseconds at which this secret, rotated out, stops working; null: it is the one in use. */
   retiresAt: z.number().nullable(),
   expirationDate: z.iso.date().nullable(),

@@ -3,7 +3,7 @@
  */
 
 /** The denials that are decided from the key record and the call alone, in the order in which they are checked. */
-export type KeyDenialCode = 'REVOKED' | 'USER_DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'PERMISSION_DENIED';
+export type KeyDenialCode = 'REVOKED' | 'PAUSED' | 'USER_DISABLED' | 'EXPIRED' | 'IP_NOT_ALLOWED' | 'PERMISSION_DENIED';
 
 /** `UNAVAILABLE` is not a verdict about the key: storage gave no usable answer, so the call is not let in. */
 export type DenialCode =
@@ -32,6 +32,7 @@ const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   },
   UNKNOWN_KEY: { status: 401, message: 'There is no such API key. It may have been deleted with its user.' },
   REVOKED: { status: 401, message: 'This API key was revoked, or replaced by a newer secret. Use another one.' },
+  PAUSED: { status: 401, message: 'This API key is paused. It works again once someone resumes it.' },
   USER_DISABLED: { status: 401, message: 'The user of this API key is disabled. Ask an administrator.' },
   EXPIRED: { status: 401, message: 'This API key has expired. Create a new one, or move its expiration date.' },
   IP_NOT_ALLOWED: { status: 403, message: 'This API key may not be used from your address.' },

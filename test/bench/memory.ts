@@ -43,6 +43,8 @@ function readRecord(index: number, entries: number) {
     label: 'l'.repeat(entries === 0 ? 20 : 100),
     createdAt: 1_795_582_729_210,
     revoked: false,
+    paused: false,
+    secretCreatedAt: 1_795_582_729_206,
     retiresAt: null,
     expirationDate: null,
     ipWhitelist: Array.from(
@@ -115,7 +117,8 @@ measure(
   () => {
     const counter = new UseCounter();
     for (let index = 0; counter.size < 5_000; index++) {
-      counter.count({ keyId: index, code: 'VALID', clientIp: `2001:db8:${index.toString(16)}::1` }, 0);
+      const clientIp = `2001:db8:${index.toString(16)}::1`;
+      counter.count({ keyId: index, code: 'VALID', clientIp, secret: index, needs: ['review_read'] }, 0);
     }
     return counter;
   },

@@ -5,7 +5,7 @@ import { DESK, openExample, PAGES, type View } from './example-pages.tsx';
 
 /** Each page once; by `npm run test:pages` in light and dark, on a desk and on a phone, with and without its script. */
 const VIEWS: View[] =
-  process.env['EACH_VIEW'] === undefined
+  process.env.EACH_VIEW === undefined
     ? [DESK]
     : [1280, 390].flatMap((width) =>
         (['light', 'dark'] as const).flatMap((colorScheme) =>

@@ -12,14 +12,14 @@ import { DESK, openExample, PAGES, type View } from './example-pages.tsx';
  */
 
 const FOLDER = '.wrangler/screenshots';
-const PROTOTYPE = process.env['PROTOTYPE'];
+const PROTOTYPE = process.env.PROTOTYPE;
 const VIEWS: [string, View][] = [
   ['light', DESK],
   ['dark', { ...DESK, colorScheme: 'dark' }],
   ['phone', { ...DESK, width: 390 }],
 ];
 
-describe.skipIf(process.env['SCREENSHOTS'] === undefined || !hasBrowser)(hasBrowser ? 'pictures' : NO_BROWSER, () => {
+describe.skipIf(process.env.SCREENSHOTS === undefined || !hasBrowser)(hasBrowser ? 'pictures' : NO_BROWSER, () => {
   let browser: Browser;
   const pictured: string[] = [];
   beforeAll(async () => {

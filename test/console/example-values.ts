@@ -92,10 +92,13 @@ export function sampleKey(sample: Sample): KeyView {
       permissions: permissions ?? [],
       createdBy: creator === owner?.name.join(' ') ? owner.id : ADMIN_ID,
       createdByName: creator,
+      createdByApiKeyId: 40,
       createdAt: at(sample.created.length === 10 ? `${sample.created}T00:00:00` : sample.created),
       revokedBy: sample.revoked === undefined ? null : ADMIN_ID,
       revokedByName: sample.revoked === undefined ? null : 'Demo Org Admin',
       revokedAt: sample.revoked === undefined ? null : at(sample.revoked),
+      pausedAt: null,
+      pausedBy: null,
       revision: 1,
       userRole: owner === undefined ? 'ORG_ADMIN' : 'BUSINESS_MANAGER',
       userFirstName: owner?.name[0] ?? null,
@@ -413,6 +416,9 @@ export const REPORT: UsageReport = {
     },
   ],
   suggestedAllowlist: ['198.51.100.16/29', '203.0.113.7', '2001:db8:40::/48'],
+  permissions: [],
+  suggestedPermissions: [],
+  secrets: [],
 };
 
 export const QUIET_REPORT: UsageReport = {
@@ -421,6 +427,9 @@ export const QUIET_REPORT: UsageReport = {
   sources: [],
   refusedSources: [],
   suggestedAllowlist: [],
+  permissions: [],
+  suggestedPermissions: [],
+  secrets: [],
 };
 
 function event(id: number, when: string, action: string, more: Partial<AuditEvent> = {}): AuditEvent {

@@ -6,6 +6,7 @@ import { type Answer, type CallOptions, call, createKey, readCurrent } from '../
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { form } from '../support/form.ts';
 import { holdBody } from '../support/held-body.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { createPerson, createUser, newUser, type Person } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
@@ -20,6 +21,10 @@ interface Subject {
   caller: Person;
   keyId: number;
   apiKey: string;
+  /** A key that is paused. */
+  pausedId: number;
+  /** A key within the overlap of a rotation. */
+  rotatedId: number;
   userId: string;
 }
 
@@ -34,7 +39,13 @@ const WRITES: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys': () => ({ path: '/v2/api_keys', body: { label: 'next' } }),
   'PUT /v2/api_keys/:id': ({ keyId }) => ({ path: `/v2/api_keys/${keyId}`, body: { label: 'next' } }),
   'POST /v2/api_keys/revoke/:id': ({ keyId }) => ({ path: `/v2/api_keys/revoke/${keyId}`, body: {} }),
+  'POST /v2/api_keys/pause/:id': ({ keyId }) => ({ path: `/v2/api_keys/pause/${keyId}`, body: {} }),
+  'POST /v2/api_keys/resume/:id': ({ pausedId }) => ({ path: `/v2/api_keys/resume/${pausedId}`, body: {} }),
   'POST /v2/api_keys/rotate/:id': ({ keyId }) => ({ path: `/v2/api_keys/rotate/${keyId}`, body: {} }),
+  'POST /v2/api_keys/overlap/:id': ({ rotatedId }) => ({
+    path: `/v2/api_keys/overlap/${rotatedId}`,
+    body: { overlap_seconds: 7200 },
+  }),
   'GET /v2/api_keys/key/:id': ({ keyId }) => ({ path: `/v2/api_keys/key/${keyId}` }),
   'POST /v2/user': () => ({ path: '/v2/user', body: newUser() }),
   'POST /v2/user/:id': ({ userId }) => ({ path: `/v2/user/${userId}`, body: { first_name: 'Other' } }),
@@ -49,6 +60,8 @@ const GIVES_UP = 'POST /v2/api_keys/revoke_current';
 /** Routes with a body that only show something. */
 const SHOWS: Record<string, (subject: Subject) => Tried> = {
   'POST /v2/api_keys/find': ({ apiKey }) => ({ path: '/v2/api_keys/find', body: { api_key: apiKey } }),
+  'POST /v2/api_keys/rehearse/:id': ({ keyId }) => ({ path: `/v2/api_keys/rehearse/${keyId}`, body: { revoke: true } }),
+  'POST /v2/user/:id/rehearse': ({ userId }) => ({ path: `/v2/user/${userId}/rehearse`, body: { disabled: true } }),
   'POST /v2/api_keys/explain/:id': ({ keyId }) => ({ path: `/v2/api_keys/explain/${keyId}`, body: {} }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ path: '/v2/api_keys/verify', body: { api_key: apiKey } }),
   'POST /v2/introspect': ({ apiKey }) => ({ path: '/v2/introspect', ...form({ token: apiKey }) }),
@@ -73,6 +86,7 @@ const READS = [
 /** How a caller loses its rights, and what its call is answered with. */
 const LOSSES: [string, (caller: Person) => Promise<Answer>, string][] = [
   ['its key is revoked', ({ keyId }) => call(keys.PROVIDER, `POST /v2/api_keys/revoke/${keyId}`), 'REVOKED'],
+  ['its key is paused', ({ keyId }) => call(keys.PROVIDER, `POST /v2/api_keys/pause/${keyId}`), 'PAUSED'],
   ['its user is disabled', ({ id }) => changeUser(id, { disabled: true }), 'USER_DISABLED'],
   ['its user is demoted', ({ id }) => changeUser(id, { role: 'PUBLISHER' }), 'PERMISSION_DENIED'],
   ['its user is deleted', ({ id }) => call(keys.PROVIDER, `DELETE /v2/user/${id}`), 'UNKNOWN_KEY'],
@@ -102,10 +116,14 @@ const changeUser = (id: string, body: unknown) => call(keys.PROVIDER, `POST /v2/
 async function makeSubject(): Promise<Subject> {
   const caller = await createPerson(keys.PROVIDER, 'PROVIDER');
   const main = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  const paused = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  await call(keys.PROVIDER, `POST /v2/api_keys/pause/${paused.id}`);
+  const rotated = await createKey(keys.PROVIDER, { user_type: 'bot' });
+  await call(keys.PROVIDER, `POST /v2/api_keys/rotate/${rotated.id}`, { body: { overlap_seconds: 3600 } });
   const userId = await createUser(keys.PROVIDER, { role: 'PUBLISHER' });
   // In memory, as a key in use is.
   await readCurrent(caller.key);
-  return { caller, keyId: main.id, apiKey: main.api_key, userId };
+  return { caller, keyId: main.id, apiKey: main.api_key, pausedId: paused.id, rotatedId: rotated.id, userId };
 }
 
 const methodOf = (route: string) => route.split(' ')[0] ?? '';
@@ -183,7 +201,7 @@ describe.each(LOSSES)('a key that gives itself up while %s', (_, lose, code) => 
       expect((await lose(caller)).status).toBe(200);
       rows = await countRows();
     });
-    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success' });
+    if (isDone) expect(answer.body).toEqual({ id: caller.keyId, status: 'success', effective_by: EFFECTIVE_BY });
     else expect(answer.body).toMatchObject({ code });
     if (!isDone) expect(await countRows()).toEqual(rows);
   });

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type CallOptions, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectTooLarge, expectUnsupported } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { writingNothing } from '../support/stored.ts';
 
 const KIB = 1024;
@@ -175,6 +176,6 @@ describe('revoking, which takes no body,', () => {
   test.each(['{ }', '{\n}', ' {} '])('takes %j for an empty object', async (body) => {
     const { id } = await createKey(keys.ORG_ADMIN);
     const answer = await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}`, { body });
-    expect(answer.body).toEqual({ id, status: 'success' });
+    expect(answer.body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   });
 });

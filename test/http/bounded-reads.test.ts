@@ -164,6 +164,7 @@ describe('a list of keys', () => {
   test.each([
     ["user_type = 'bot'", 'USING COVERING INDEX api_keys_listed'],
     ['revoked_at IS NOT NULL', 'USING COVERING INDEX api_keys_listed'],
+    ['(revoked_at IS NULL AND paused_at IS NOT NULL)', 'USING COVERING INDEX api_keys_listed'],
     ["(instr(label_folded, 'x') OR instr(hint_folded, 'x'))", 'USING COVERING INDEX api_keys_listed'],
   ])('where %s is counted in its index, without the rows', async (condition, plan) => {
     const { results } = await env.DB.prepare(
@@ -184,20 +185,23 @@ describe('reads that cost much have a limit of their own for each user:', () => 
     return { charged, env: { RATE_LIMIT: 'on', READ_RATE_LIMIT: { limit } } as const };
   }
 
-  test.each<[string, () => [string, string]]>([
+  test.each<[string, () => [string, string, unknown?]]>([
     ['the audit log', () => [admin.key, 'GET /v2/audit_events']],
     ['usage', () => [admin.key, `GET /v2/api_keys/usage/${admin.keyId}`]],
+    ['rehearsing of a key', () => [admin.key, `POST /v2/api_keys/rehearse/${admin.keyId}`, { revoke: true }]],
+    ['rehearsing of a user', () => [admin.key, `POST /v2/user/${admin.id}/rehearse`, { role: 'ORG_ADMIN' }]],
     ['a search of keys', () => [admin.key, 'GET /v2/api_keys?search_text=a']],
     ['a search of users', () => [admin.key, 'GET /v2/user/search?query=a']],
     ['a count of one', () => [admin.key, 'GET /v2/user/search/count?query=a']],
     ['a search of organisations', () => [keys.PROVIDER, 'GET /v2/org/search?query=a']],
   ])('%s', async (_, how) => {
-    const [by, route] = how();
+    const [by, route, body] = how();
+    const options = body === undefined ? {} : { body };
     const { charged, env: over } = spent();
-    expectRateLimited(await call(by, route, { env: over }));
+    expectRateLimited(await call(by, route, { ...options, env: over }));
     expect(charged).toHaveLength(1);
     if (by === admin.key) expect(charged).toEqual([`user ${admin.id}`]);
-    expect((await call(by, route, { env: { ...over, RATE_LIMIT: 'off' } })).status).toBe(200);
+    expect((await call(by, route, { ...options, env: { ...over, RATE_LIMIT: 'off' } })).status).toBe(200);
   });
 
   test.each<[string, () => [string, string]]>([

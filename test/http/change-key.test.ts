@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectOutOfReach } from '../support/expect-error.ts';
-import { KEY_FIELDS } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, KEY_FIELDS } from '../support/key-fields.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -38,9 +38,9 @@ test.each<[string, Record<string, unknown>]>([
   const { api_key, ...made } = await createKey(keys.ORG_ADMIN, FULL);
   const { status, body } = await put(keys.ORG_ADMIN, made.id, change);
   expect(status).toBe(200);
-  expect(body).toEqual({ ...made, ...change });
-  expect(Object.keys(body)).toEqual(KEY_FIELDS);
-  expect(await readKey(keys.ORG_ADMIN, made.id)).toEqual(body);
+  expect(body).toEqual({ ...made, ...change, effective_by: EFFECTIVE_BY });
+  expect(Object.keys(body)).toEqual([...KEY_FIELDS, 'effective_by']);
+  expect(await readKey(keys.ORG_ADMIN, made.id)).toEqual({ ...made, ...change });
 });
 
 test('a restriction can be lifted, and the list that comes with it is ignored', async () => {
@@ -91,7 +91,7 @@ describe('what reading gave', () => {
     const before = await countRows();
     const { status, body } = await put(keys.ORG_ADMIN, id, read);
     expect(status).toBe(200);
-    expect(body).toEqual(await readKey(keys.ORG_ADMIN, id));
+    expect(body).toEqual({ ...(await readKey(keys.ORG_ADMIN, id)), effective_by: EFFECTIVE_BY });
     expect(await readKey(keys.ORG_ADMIN, id, query)).toEqual(read);
     expect(await countRows()).toEqual(before);
   });
@@ -102,7 +102,7 @@ describe('what reading gave', () => {
     const read = await readKey(keys.ORG_ADMIN, id);
     const { status, body } = await put(keys.ORG_ADMIN, id, { ...read, label: 'kept for the record' });
     expect(status).toBe(200);
-    expect(body).toEqual({ ...read, label: 'kept for the record' });
+    expect(body).toEqual({ ...read, label: 'kept for the record', effective_by: EFFECTIVE_BY });
   });
 
   test('holds read-only fields, which are ignored whatever they say', async () => {
@@ -124,10 +124,12 @@ describe('what reading gave', () => {
       org_id: 1,
       key_hint: 'lk_…',
       status: 'disabled',
+      paused_at: 'now',
+      effective_by: 'tomorrow',
     };
     const { status, body } = await put(keys.ORG_ADMIN, made.id, { ...readOnly, label: 'after' });
     expect(status).toBe(200);
-    expect(body).toEqual({ ...made, label: 'after' });
+    expect(body).toEqual({ ...made, label: 'after', effective_by: EFFECTIVE_BY });
   });
 });
 
@@ -191,6 +193,20 @@ describe('of a restricted key whose user lacks some of its permissions', () => {
     expect((await put(keys.GROUP_MANAGER, id, read)).status).toBe(200);
     expect(await storedOf(id)).toEqual(['retired', ...STORED]);
   });
+
+  test('what depends on something only since it was stored can be put back, shown or whole, and not on another key', async () => {
+    const { id } = await makeKey();
+    const stored = ['user_manage', 'business_edit_name'];
+    await alter('UPDATE api_keys SET permissions = ? WHERE id = ?', JSON.stringify(stored), id);
+    for (const query of ['', '?include_all_permissions=true']) {
+      const read = await readKey(keys.GROUP_MANAGER, id, query);
+      expect((await put(keys.GROUP_MANAGER, id, { ...read, label: 'after' })).status).toBe(200);
+      expect(await storedOf(id)).toEqual(stored);
+    }
+    const whole = await makeKey();
+    const without = { has_restricted_permissions: true, permissions: ['user_manage', 'api_key_read'] };
+    expectInvalid(await put(keys.GROUP_MANAGER, whole.id, without), ['permissions.0']);
+  });
 });
 
 test('nothing to change changes nothing', async () => {
@@ -198,7 +214,7 @@ test('nothing to change changes nothing', async () => {
   const before = await countRows();
   const { status, body } = await put(keys.ORG_ADMIN, made.id, {});
   expect(status).toBe(200);
-  expect(body).toEqual(made);
+  expect(body).toEqual({ ...made, effective_by: EFFECTIVE_BY });
   expect(await countRows()).toEqual(before);
 });
 

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { countRows, readRows } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -92,7 +93,9 @@ test('twenty revocations of one key at once are one revocation', async () => {
   const answers = await times(20, (n) =>
     call(n % 2 === 0 ? keys.ORG_ADMIN : keys.BUSINESS_MANAGER, `POST /v2/api_keys/revoke/${id}`),
   );
-  expect(answers.map(({ body }) => body)).toEqual(Array(20).fill({ id, status: 'success' }));
+  expect(answers.map(({ body }) => body)).toEqual(
+    Array(20).fill({ id, status: 'success', effective_by: EFFECTIVE_BY }),
+  );
   const events = await eventsOf(id, 'api_key.revoked');
   expect(events).toHaveLength(1);
   expect(await readKey(keys.BUSINESS_MANAGER, id)).toMatchObject({

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { hintOf, isWellFormedApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { KEY_FIELDS, TIMESTAMP } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, KEY_FIELDS, TIMESTAMP } from '../support/key-fields.ts';
 import { countRows, readRows } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -37,12 +37,18 @@ test('a key needs a label and nothing else', async () => {
     org_id: me.org_id,
     key_hint: hintOf(body.api_key),
     status: 'active',
+    paused_at: null,
+    previous_secret: null,
+    created_by_api_key_id: me.id,
+    effective_by: EFFECTIVE_BY,
     api_key: expect.any(String),
   });
 });
 
 test('the answer has the fields in the contract’s order, and the secret last', async () => {
-  expect(Object.keys(await createKey(keys.ORG_ADMIN))).toEqual([...KEY_FIELDS, 'api_key']);
+  const { body } = await call(keys.ORG_ADMIN, 'POST /v2/api_keys', { body: { label: 'a key' } });
+  expect(Object.keys(body)).toEqual([...KEY_FIELDS, 'effective_by', 'api_key']);
+  expect(body.effective_by).toEqual(EFFECTIVE_BY);
 });
 
 test('the secret is a key of this service that works at once', async () => {
@@ -222,4 +228,15 @@ describe('a key for another user', () => {
 test('naming oneself makes a key of one’s own, whatever the role', async () => {
   const { user_id } = await readCurrent(keys.BUSINESS_MANAGER);
   expect(await createKey(keys.BUSINESS_MANAGER, { user_id })).toMatchObject({ user_id, created_by: user_id });
+});
+
+test('a key names the key that made it, for good, and none where an operator did', async () => {
+  const maker = await createKey(keys.ORG_ADMIN);
+  const made = await createKey(maker.api_key);
+  expect(made.created_by_api_key_id).toBe(maker.id);
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${made.id}`);
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${maker.id}`);
+  expect((await call(keys.ORG_ADMIN, `GET /v2/api_keys/${made.id}`)).body.created_by_api_key_id).toBe(maker.id);
+  const { id } = await readCurrent(keys.PROVIDER);
+  expect((await call(keys.PROVIDER, `GET /v2/api_keys/${id}`)).body.created_by_api_key_id).toBeNull();
 });

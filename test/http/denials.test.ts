@@ -218,7 +218,7 @@ describe('PERMISSION_DENIED', () => {
 });
 
 describe('of several reasons the first of the contract is told', () => {
-  const FAULTS = ['REVOKED', 'USER_DISABLED', 'EXPIRED', 'IP_NOT_ALLOWED', 'PERMISSION_DENIED'];
+  const FAULTS = ['REVOKED', 'PAUSED', 'USER_DISABLED', 'EXPIRED', 'IP_NOT_ALLOWED', 'PERMISSION_DENIED'];
 
   test.each(FAULTS.map((code, index) => [code, FAULTS.slice(index)] as const))('%s, of %j', async (code, faults) => {
     const { user_id } = await readCurrent(keys.BUSINESS_MANAGER);
@@ -229,6 +229,7 @@ describe('of several reasons the first of the contract is told', () => {
       permissions: [],
     });
     if (faults.includes('REVOKED')) await alter('UPDATE api_keys SET revoked_at = 1 WHERE id = ?', id);
+    if (faults.includes('PAUSED')) await alter('UPDATE api_keys SET paused_at = 1 WHERE id = ?', id);
     if (faults.includes('EXPIRED')) await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", id);
     await alter('UPDATE users SET disabled = ? WHERE id = ?', faults.includes('USER_DISABLED') ? 1 : 0, user_id);
     const ip = faults.includes('IP_NOT_ALLOWED') ? '203.0.113.7' : '192.0.2.1';

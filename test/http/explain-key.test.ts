@@ -24,7 +24,7 @@ test('an empty body asks about a call from nowhere, now; every check has all its
   expect(answer.status).toBe(200);
   expect(answer.body).toEqual({
     verdict: { allowed: true, code: 'VALID' },
-    checks: ['revocation', 'user', 'expiry', 'address', 'permissions'].map((check) => ({
+    checks: ['revocation', 'pause', 'user', 'expiry', 'address', 'permissions'].map((check) => ({
       check,
       passed: true,
       code: expect.stringMatching(/^[A-Z_]+$/),

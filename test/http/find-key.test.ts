@@ -34,6 +34,10 @@ test('a key that does not work any more is found too', async () => {
   await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${revoked.id}`);
   expect((await find(keys.ORG_ADMIN, revoked.api_key)).body).toMatchObject({ id: revoked.id, status: 'disabled' });
 
+  const paused = await createKey(keys.ORG_ADMIN);
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/pause/${paused.id}`);
+  expect((await find(keys.ORG_ADMIN, paused.api_key)).body).toMatchObject({ id: paused.id, status: 'paused' });
+
   const expired = await createKey(keys.ORG_ADMIN);
   await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", expired.id);
   expect((await find(keys.ORG_ADMIN, expired.api_key)).body).toMatchObject({ id: expired.id, status: 'expired' });

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { writingNothing } from '../support/stored.ts';
 
 /*
@@ -68,7 +69,11 @@ test.each<['PROVIDER' | 'ORG_ADMIN', keyof typeof ids]>([
   const { user_id } = await readCurrent(keys.PUBLISHER);
   const { id } = await createKey(keys.ORG_ADMIN, which === 'main' ? { user_type: 'bot' } : { user_id });
   expect((await call(keys[role], `GET /v2/api_keys/${id}`)).body.id).toBe(id);
-  expect((await call(keys[role], `POST /v2/api_keys/revoke/${id}`)).body).toEqual({ id, status: 'success' });
+  expect((await call(keys[role], `POST /v2/api_keys/revoke/${id}`)).body).toEqual({
+    id,
+    status: 'success',
+    effective_by: EFFECTIVE_BY,
+  });
 });
 
 describe('a list', () => {

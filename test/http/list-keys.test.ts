@@ -85,25 +85,42 @@ describe('a list by status', () => {
   beforeAll(async () => {
     const make = (label: string) => createKey(keys.GROUP_MANAGER, { label: `${label} one` });
     const [revoked, expired, both] = [await make('revoked'), await make('expired'), await make('revoked and expired')];
+    const [paused, late, gone] = [
+      await make('paused'),
+      await make('paused and expired'),
+      await make('paused and revoked'),
+    ];
+    for (const { id } of [paused, late, gone]) await call(keys.GROUP_MANAGER, `POST /v2/api_keys/pause/${id}`);
     await createKey(keys.GROUP_MANAGER, { label: 'dated one', expiration_date: '2999-12-31' });
     await make('plain');
-    for (const { id } of [expired, both]) {
+    for (const { id } of [expired, both, late]) {
       await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE id = ?", id);
     }
-    for (const { id } of [revoked, both]) await call(keys.GROUP_MANAGER, `POST /v2/api_keys/revoke/${id}`);
+    for (const { id } of [revoked, both, gone]) await call(keys.GROUP_MANAGER, `POST /v2/api_keys/revoke/${id}`);
   });
 
   test.each([
     ['active', ['plain one', 'dated one']],
-    ['disabled', ['revoked and expired one', 'revoked one']],
+    ['paused', ['paused and expired one', 'paused one']],
+    ['disabled', ['paused and revoked one', 'revoked and expired one', 'revoked one']],
     ['expired', ['expired one']],
-    ['inactive', ['revoked and expired one', 'expired one', 'revoked one']],
+    [
+      'inactive',
+      [
+        'paused and revoked one',
+        'paused and expired one',
+        'paused one',
+        'revoked and expired one',
+        'expired one',
+        'revoked one',
+      ],
+    ],
   ])('%s', async (status, labels) => {
     expect(await labelsOf(keys.GROUP_MANAGER, `?search_text=one&status=${status}`)).toEqual(labels);
   });
 
   test('agrees with the status that each key shows', async () => {
-    for (const status of ['active', 'disabled', 'expired']) {
+    for (const status of ['active', 'paused', 'disabled', 'expired']) {
       const { api_keys } = await list(keys.ORG_ADMIN, `?per_page=100&status=${status}`);
       expect(new Set(api_keys.map((key: { status: string }) => key.status))).toEqual(new Set([status]));
     }

@@ -18,7 +18,7 @@ const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
 const UNTYPED = { 'Content-Type': null };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-describe.each(['revoke', 'rotate', 'explain'])('POST /v2/api_keys/%s/{id}', (act) => {
+describe.each(['revoke', 'pause', 'resume', 'rotate', 'explain'])('POST /v2/api_keys/%s/{id}', (act) => {
   test.each<[string, CallOptions]>([
     ['no body and no type', {}],
     ['a JSON type without a body', { headers: { 'Content-Type': 'application/json' } }],

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Answer, call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInternal, expectUnavailable } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { alter, dumpDatabase, writingNothing } from '../support/stored.ts';
 
 let keys: RoleKeys;
@@ -41,7 +42,7 @@ describe.each([
     const change = await call(api_key, `PUT /v2/api_keys/${id}`, { ...without, body: { label: 'changed' } });
     expect(change.body).toMatchObject({ id, label: 'changed' });
     const revocation = await call(api_key, `POST /v2/api_keys/revoke/${id}`, without);
-    expect(revocation.body).toEqual({ id, status: 'success' });
+    expect(revocation.body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   });
 });
 

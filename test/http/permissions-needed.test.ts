@@ -40,9 +40,20 @@ const CALLS: Record<string, () => Promise<{ path: string } & CallOptions>> = {
   }),
   'PUT /v2/api_keys/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: { label: 'renamed' } }),
   'POST /v2/api_keys/revoke/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
+  'POST /v2/api_keys/pause/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
+  'POST /v2/api_keys/resume/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
   'GET /v2/api_keys/key/{id}': async () => ({ path: `/${(await narrowKey([])).id}` }),
   'POST /v2/api_keys/rotate/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
+  'POST /v2/api_keys/overlap/{id}': async () => {
+    const { id } = await narrowKey([]);
+    await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+    return { path: `/${id}`, body: { overlap_seconds: 7200 } };
+  },
   'POST /v2/api_keys/explain/{id}': async () => ({ path: `/${(await narrowKey([])).id}`, body: {} }),
+  'POST /v2/api_keys/rehearse/{id}': async () => ({
+    path: `/${(await narrowKey([])).id}`,
+    body: { revoke: true },
+  }),
   'POST /v2/api_keys/verify': async () => ({ path: '', body: { api_key: (await narrowKey([])).api_key } }),
   'POST /v2/introspect': async () => ({ path: '', ...form({ token: (await narrowKey([])).api_key }) }),
   'GET /v2/user/search': async () => ({ path: '' }),
@@ -50,6 +61,7 @@ const CALLS: Record<string, () => Promise<{ path: string } & CallOptions>> = {
   'GET /v2/user/{id}': async () => ({ path: `/${await publisher()}` }),
   'POST /v2/user': async () => ({ path: '', body: newUser({ role: 'PUBLISHER' }) }),
   'POST /v2/user/{id}': async () => ({ path: `/${await publisher()}`, body: { first_name: 'Renamed' } }),
+  'POST /v2/user/{id}/rehearse': async () => ({ path: `/${await publisher()}/rehearse`, body: { disabled: true } }),
   'DELETE /v2/user/{id}': async () => ({ path: `/${await publisher()}` }),
 };
 
@@ -58,17 +70,22 @@ test.each([
   ['GET /v2/api_keys/{id}', 'api_key_read'],
   ['POST /v2/api_keys/find', 'api_key_read'],
   ['POST /v2/api_keys/explain/{id}', 'api_key_read'],
+  ['POST /v2/api_keys/rehearse/{id}', 'api_key_read'],
   ['POST /v2/api_keys/verify', 'api_key_verify'],
   ['POST /v2/introspect', 'api_key_verify'],
   ['POST /v2/api_keys', 'api_key_manage'],
   ['PUT /v2/api_keys/{id}', 'api_key_manage'],
   ['POST /v2/api_keys/revoke/{id}', 'api_key_manage'],
+  ['POST /v2/api_keys/pause/{id}', 'api_key_manage'],
+  ['POST /v2/api_keys/resume/{id}', 'api_key_manage'],
   ['GET /v2/api_keys/key/{id}', 'api_key_manage'],
   ['POST /v2/api_keys/rotate/{id}', 'api_key_manage'],
+  ['POST /v2/api_keys/overlap/{id}', 'api_key_manage'],
   ['GET /v2/user/search', 'user_read'],
   ['GET /v2/user/search/count', 'user_read'],
   ['GET /v2/user/{id}', 'user_read'],
   ['POST /v2/user/{id}', 'user_manage'],
+  ['POST /v2/user/{id}/rehearse', 'user_manage'],
   ['DELETE /v2/user/{id}', 'user_manage'],
 ])('%s needs %s', async (route, permission) => {
   const dependents = Object.keys(NEEDED).filter((name) => NEEDED[name]?.some((needed) => needed === permission));
@@ -117,7 +134,7 @@ test('reading one’s own organisation needs no permission', async () => {
 
 async function make(route: string, key: string) {
   const { path, ...options } = (await CALLS[route]?.()) ?? { path: '' };
-  return call(key, route.replace('/{id}', '') + path, options);
+  return call(key, route.replace(/\/\{id\}.*/, '') + path, options);
 }
 
 function narrowKey(permissions: readonly string[]) {

@@ -4,6 +4,7 @@ import { type Answer, call, createKey, readCurrent, readKey } from '../support/c
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { eventsOf } from '../support/events.ts';
 import { expectOutOfReach } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { openIsolate } from '../support/own-isolate.ts';
 import { changeUser, createOrganisation, createPerson, createUser, type Person } from '../support/people.ts';
 import { countRows, writingNothing } from '../support/stored.ts';
@@ -66,7 +67,7 @@ describe('when a user is raised beyond what the maker of its key could give', ()
     const rotated = await call(key, `POST /v2/api_keys/rotate/${keyId}`, { body: { overlap_seconds: 3600 } });
     expect(await codeOf(key)).toBe('VALID');
     const answer = await raise(keys.PROVIDER, userId, 'PROVIDER');
-    expect(answer.body).toEqual({ id: userId, status: 'success' });
+    expect(answer.body).toEqual({ id: userId, status: 'success', effective_by: EFFECTIVE_BY });
     expect(await codeOf(key)).toBe('REVOKED');
     expect(await codeOf(rotated.body.api_key)).toBe('VALID');
   });
@@ -92,7 +93,7 @@ describe('when a user is raised beyond what the maker of its key could give', ()
     const isolate = openIsolate();
     await isolate.call(keys.PROVIDER, `POST /v2/api_keys/revoke/${keyId}`);
     const answer = await isolate.call(keys.PROVIDER, `POST /v2/user/${userId}`, { body: { first_name: 'Other' } });
-    expect(answer.body).toEqual({ id: userId, status: 'success' });
+    expect(answer.body).toEqual({ id: userId, status: 'success', effective_by: EFFECTIVE_BY });
   });
 
   test('a key that its user made itself stays', async () => {
@@ -116,7 +117,11 @@ describe('when a user is raised beyond what the maker of its key could give', ()
 describe('a key that someone else made stays when', () => {
   test('the maker could give the new role too', async () => {
     const { userId, key } = await madeFor('BUSINESS_MANAGER');
-    expect((await raise(admin.key, userId, 'ORG_ADMIN')).body).toEqual({ id: userId, status: 'success' });
+    expect((await raise(admin.key, userId, 'ORG_ADMIN')).body).toEqual({
+      id: userId,
+      status: 'success',
+      effective_by: EFFECTIVE_BY,
+    });
     expect(await codeOf(key)).toBe('VALID');
   });
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, call } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectNotFound, expectOutOfReach, expectUnauthenticated } from '../support/expect-error.ts';
-import { TIMESTAMP } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, TIMESTAMP } from '../support/key-fields.ts';
 
 /*
  * A client that was written for the published API, as one that knows nothing of this service: the published calls with
@@ -154,15 +154,21 @@ describe('a key', () => {
   });
 
   test('goes its whole way: created, read, put back, listed, seen, revoked, revoked again', async () => {
-    const { api_key, ...created } = await admin.createKey({ ...PUBLISHED_KEY, label: 'The whole way' });
+    const { api_key, effective_by, ...created } = await admin.createKey({ ...PUBLISHED_KEY, label: 'The whole way' });
 
     const read = await admin.get(`/api_keys/${created.id}`);
     expect(read).toStrictEqual(created);
     expect(Object.keys(read)).toEqual(Object.keys(created));
     expect(await admin.get(`/api_keys/${created.id}?include_all_permissions=true`)).toStrictEqual(read);
 
-    expect(await admin.put(`/api_keys/${created.id}`, read)).toStrictEqual(read);
-    const changed = await admin.put(`/api_keys/${created.id}`, { ...read, label: 'The whole way back' });
+    // What a client puts back is what a change answers: `effective_by` is ours, and ignored.
+    const back = await admin.put(`/api_keys/${created.id}`, read);
+    expect(back).toStrictEqual({ ...read, effective_by: EFFECTIVE_BY });
+    expect(await admin.put(`/api_keys/${created.id}`, back)).toStrictEqual({ ...read, effective_by: EFFECTIVE_BY });
+    const { effective_by: _, ...changed } = await admin.put(`/api_keys/${created.id}`, {
+      ...read,
+      label: 'The whole way back',
+    });
     expect(changed).toStrictEqual({ ...read, label: 'The whole way back' });
 
     const filters = 'per_page=1&type=user&include_all_permissions=true&search_text=WHOLE+way';
@@ -298,7 +304,7 @@ describe('a user', () => {
     }
     expect(await admin.getAll('/user/search?query=given&status=active', 'users')).toEqual([]);
 
-    expect(await admin.post(`/user/${created.id}`, read)).toStrictEqual(created);
+    expect(await admin.post(`/user/${created.id}`, read)).toStrictEqual({ ...created, effective_by: EFFECTIVE_BY });
     expect(await admin.get(`/user/${created.id}`)).toStrictEqual(read);
     const renamed = {
       ...PUBLISHED_USER,

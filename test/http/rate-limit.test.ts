@@ -5,6 +5,7 @@ import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type CallOptions, call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectForbidden, expectInvalid, expectRateLimited, expectUnauthenticated } from '../support/expect-error.ts';
+import { form } from '../support/form.ts';
 import { changeUser, createOrganisation, createPerson, createUser, readUser } from '../support/people.ts';
 import { writingNothing } from '../support/stored.ts';
 
@@ -220,7 +221,7 @@ describe('a call is charged to', () => {
       ORG_RATE_LIMIT: standIn('ORG_RATE_LIMIT'),
       TAKING_AWAY_RATE_LIMIT: standIn('TAKING_AWAY_RATE_LIMIT'),
     };
-    return { charges, answer: await call(by, route, { ...options, env: limited }) };
+    return { charges, answer: await call(by, route, { ...options, env: { ...limited, ...options.env } }) };
   }
 
   const ordinary = (person: { id: string; orgId: number }): Charge[] => [
@@ -254,7 +255,16 @@ describe('a call is charged to', () => {
   /** Each call that takes rights away, on something new that is there to lose them. */
   const TAKING_AWAY: [string, (by: string) => Promise<[string, CallOptions]>][] = [
     ['revoking', async (by) => [`POST /v2/api_keys/revoke/${(await createKey(by)).id}`, {}]],
+    ['pausing', async (by) => [`POST /v2/api_keys/pause/${(await createKey(by)).id}`, {}]],
     ['disabling', async (by) => [`POST /v2/user/${await createUser(by)}`, { body: { disabled: true } }]],
+    [
+      'ending an overlap',
+      async (by) => {
+        const { id } = await createKey(by);
+        await call(by, `POST /v2/api_keys/rotate/${id}`, { body: { overlap_seconds: 3600 } });
+        return [`POST /v2/api_keys/overlap/${id}`, { body: { overlap_seconds: 0 } }];
+      },
+    ],
     ['deleting', async (by) => [`DELETE /v2/user/${await createUser(by)}`, {}]],
   ];
 
@@ -263,6 +273,18 @@ describe('a call is charged to', () => {
     const [route, options] = await prepare(first.key);
     const { charges, answer } = await charging(first.key, route, options);
     expect(charges).toEqual([['TAKING_AWAY_RATE_LIMIT', `key ${first.keyId}`]]);
+    expect(answer.status).toBe(200);
+  });
+
+  test('the user and its organisation, when it is for resuming, which gives rights back', async () => {
+    const { first, orgId } = await twoAdministrators();
+    const { id } = await createKey(first.key);
+    await call(first.key, `POST /v2/api_keys/pause/${id}`);
+    const { charges, answer } = await charging(first.key, `POST /v2/api_keys/resume/${id}`);
+    expect(charges).toEqual([
+      ['USER_RATE_LIMIT', `user ${first.id}`],
+      ['ORG_RATE_LIMIT', String(orgId)],
+    ]);
     expect(answer.status).toBe(200);
   });
 
@@ -297,11 +319,40 @@ describe('a call is charged to', () => {
     expectRateLimited((await writingNothing(act)).answer);
   });
 
+  test.each<[string, unknown]>([
+    ['a later end', { overlap_seconds: 60 }],
+    ['a zero in text', { overlap_seconds: '0' }],
+    ['a zero and more', { overlap_seconds: 0, end_previous: true }],
+    ['no JSON', '{"overlap_seconds":0'],
+  ])('its user and organisation, when the body of a change of an overlap is %s', async (_, body) => {
+    const { first } = await twoAdministrators();
+    const route = `POST /v2/api_keys/overlap/${first.keyId}`;
+    expect((await charging(first.key, route, { body })).charges).toEqual(ordinary(first));
+    const act = () => charging(first.key, route, { body }, 'USER_RATE_LIMIT');
+    expectRateLimited((await writingNothing(act)).answer);
+  });
+
   test('no one, when it asks for a verification', async () => {
     const { first } = await twoAdministrators();
     const { charges } = await charging(first.key, 'POST /v2/api_keys/verify', { body: { api_key: first.key } });
     expect(charges).toEqual([]);
   });
+
+  test.each<[string, (key: string) => CallOptions]>([
+    ['POST /v2/api_keys/verify', (key) => ({ body: { api_key: key } })],
+    ['POST /v2/introspect', (key) => form({ token: key })],
+  ])(
+    'a count of its own for %s, where RATE_LIMIT_VERIFY asks for one, and past it there is no verdict',
+    async (route, ask) => {
+      const { first } = await twoAdministrators();
+      const options = { ...ask(first.key), env: { RATE_LIMIT_VERIFY: 'on' } };
+      const { charges, answer } = await charging(first.key, route, options);
+      expect(charges).toEqual([['ORG_RATE_LIMIT', `verify user ${first.id}`]]);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('RateLimit-Policy')).toBe(`"verify";q=${CALLS_A_MINUTE.organisation};w=60`);
+      expectRateLimited((await charging(first.key, route, options, 'ORG_RATE_LIMIT')).answer);
+    },
+  );
 });
 
 describe('a rate limit that gives no answer', () => {

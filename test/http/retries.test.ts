@@ -481,6 +481,16 @@ describe.each(GIVING)('a retry of %s', (_, prepare) => {
   });
 });
 
+test('a retry across a deployment has the first answer, which a Worker kept that knew of no pauses', async () => {
+  const repeatable = creation();
+  const first = await send(repeatable);
+  const unknown = ['pausedAt', 'pausedBy'].flatMap((name) => [`'$[0].${name}'`, `'$[1].${name}'`]);
+  const { id } = await newestKept();
+  await alter(`UPDATE idempotent_answers SET answer = json_remove(answer, ${unknown}) WHERE id = ?`, String(id));
+  expect(String((await newestKept()).answer)).not.toContain('paused');
+  expectReplay(await send(repeatable), first);
+});
+
 test('secrets that leave by retries are limited with those that are seen', async () => {
   const { id: userId, key } = await createPerson(keys.PROVIDER, 'BUSINESS_MANAGER');
   const LIMITED: CallOptions = { env: { SECRETS_RATE_LIMIT: env.SECRETS_RATE_LIMIT } };

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectOutOfReach, expectUnauthenticated } from '../support/expect-error.ts';
-import { TIMESTAMP } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, TIMESTAMP } from '../support/key-fields.ts';
 import { changeUser, createPerson } from '../support/people.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
@@ -21,7 +21,7 @@ test('a revoked key is refused from the next call on, though it was in use', asy
   await readCurrent(api_key);
   const { status, body } = await revoke(keys.ORG_ADMIN, id);
   expect(status).toBe(200);
-  expect(body).toEqual({ id, status: 'success' });
+  expect(body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   expectUnauthenticated(await call(api_key, 'GET /v2/api_keys/current'), 'REVOKED');
 });
 
@@ -45,7 +45,7 @@ test('revoking again answers the same, and who revoked it first stays', async ()
   const before = { key: await readKey(keys.BUSINESS_MANAGER, id), rows: await countRows() };
   const again = await revoke(keys.ORG_ADMIN, id);
   expect(again.status).toBe(200);
-  expect(again.body).toEqual({ id, status: 'success' });
+  expect(again.body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   expect({ key: await readKey(keys.BUSINESS_MANAGER, id), rows: await countRows() }).toEqual(before);
   expect(before.key.revoked_by_name).toBe('Demo Business Manager');
 });
@@ -149,7 +149,11 @@ test.each<[string, CallOptions]>([
   ['a type and no body', { headers: { 'Content-Type': 'text/plain' } }],
 ])('revoking is content with %s', async (_, options) => {
   const { id } = await createKey(keys.ORG_ADMIN);
-  expect((await revoke(keys.ORG_ADMIN, id, options)).body).toEqual({ id, status: 'success' });
+  expect((await revoke(keys.ORG_ADMIN, id, options)).body).toEqual({
+    id,
+    status: 'success',
+    effective_by: EFFECTIVE_BY,
+  });
 });
 
 test('of the secret the hash stays and the sealed form goes', async () => {

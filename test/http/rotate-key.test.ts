@@ -11,7 +11,7 @@ import {
   expectOutOfReach,
   expectUnauthenticated,
 } from '../support/expect-error.ts';
-import { KEY_FIELDS } from '../support/key-fields.ts';
+import { EFFECTIVE_BY, KEY_FIELDS } from '../support/key-fields.ts';
 import { NARROW_KEYS } from '../support/narrow-keys.ts';
 import { type OwnIsolate, openIsolate } from '../support/own-isolate.ts';
 import { createPerson, deleteUser } from '../support/people.ts';
@@ -78,11 +78,16 @@ test('the answer is the key object with the new secret, of which only the hint i
   const { status, headers, body } = await rotate(keys.ORG_ADMIN, made.id);
   expect(status).toBe(200);
   expect(headers.get('Cache-Control')).toBe('no-store');
-  expect(Object.keys(body)).toEqual([...KEY_FIELDS, 'api_key']);
+  expect(Object.keys(body)).toEqual([...KEY_FIELDS, 'effective_by', 'api_key']);
   expect(body.api_key).toMatch(/^lk_[0-9A-Za-z]{49}$/);
   expect(body.api_key).not.toBe(made.api_key);
-  expect(body).toEqual({ ...made, api_key: body.api_key, key_hint: `lk_…${body.api_key.slice(-4)}` });
-  const { api_key: _, ...shown } = body;
+  expect(body).toEqual({
+    ...made,
+    effective_by: EFFECTIVE_BY,
+    api_key: body.api_key,
+    key_hint: `lk_…${body.api_key.slice(-4)}`,
+  });
+  const { api_key: _, effective_by, ...shown } = body;
   expect(await readKey(keys.ORG_ADMIN, made.id)).toEqual(shown);
 });
 

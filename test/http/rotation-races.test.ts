@@ -3,6 +3,7 @@ import { hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
 import { type Answer, type CallOptions, call, createKey, readCurrent, readKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectInvalid, expectUnauthenticated } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { openIsolate } from '../support/own-isolate.ts';
 import { alter, countRows, readRows } from '../support/stored.ts';
 import { meetingPlace, watchDatabase } from '../support/watched-database.ts';
@@ -151,7 +152,7 @@ test.each([0, 3, 6, 9])(
     const answers = await times(10, (n) =>
       n === place ? call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${made.id}`) : rotate(made.id, 3600),
     );
-    expect(answers[place]?.body).toEqual({ id: made.id, status: 'success' });
+    expect(answers[place]?.body).toEqual({ id: made.id, status: 'success', effective_by: EFFECTIVE_BY });
     const rotations = answers.filter((_, n) => n !== place);
     for (const answer of rotations.filter(({ status }) => status !== 200)) {
       expect(answer.status).toBe(400);

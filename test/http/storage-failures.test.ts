@@ -58,6 +58,8 @@ const READS: [string, string][] = [
   ['ORG_ADMIN', 'GET /v2/api_keys/:key'],
   ['ORG_ADMIN', 'GET /v2/api_keys/usage/:key'],
   ['ORG_ADMIN', 'POST /v2/api_keys/explain/:key'],
+  ['ORG_ADMIN', 'POST /v2/api_keys/rehearse/:key'],
+  ['ORG_ADMIN', 'POST /v2/user/:user/rehearse'],
   ['ORG_ADMIN', 'POST /v2/api_keys/find'],
   ['ORG_ADMIN', 'GET /v2/user/me'],
   ['ORG_ADMIN', 'GET /v2/user/search'],
@@ -78,6 +80,8 @@ function routeOf(route: string): string {
 
 function bodyOf(route: string): { body?: unknown } {
   if (route.includes('/find')) return { body: { api_key: apiKey } };
+  if (route.includes('/api_keys/rehearse')) return { body: { revoke: true } };
+  if (route.includes('/rehearse')) return { body: { disabled: true } };
   return route.startsWith('POST') ? { body: {} } : {};
 }
 

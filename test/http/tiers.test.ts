@@ -151,10 +151,11 @@ describe('KV has something else of a key, which is not believed:', () => {
   /** What is there of the person's key, which has been revoked since, changed into something else. */
   const FOREIGN: [string, (record: Record<string, unknown>) => unknown][] = [
     ['one that lacks whether it is revoked', ({ revoked, ...others }) => others],
+    ['one of an older version, which lacks whether it is paused', ({ paused, ...others }) => others],
     ['one that lacks when its secret ends', ({ retiresAt, ...others }) => others],
     ['one of an older version, which lacks when its key was created', ({ createdAt, ...others }) => others],
     ['one that lacks its list', ({ ipWhitelist, ...others }) => others],
-    ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, pausedAt: 1 })],
+    ['one of a newer version, which knows of one more reason to refuse', (record) => ({ ...record, frozenAt: 1 })],
     ['whether it is revoked, as a number', (record) => ({ ...record, revoked: 0 })],
     ['whether it is revoked, as null', (record) => ({ ...record, revoked: null })],
     ['a list that is a text', (record) => ({ ...record, ipWhitelist: '' })],
@@ -331,7 +332,7 @@ describe.each(CHANGES)('%s in one location', (_, change, expected) => {
   test('reaches the memory of another within the bound, if nothing was asked there meanwhile', async () => {
     await b.current(person.key);
     await succeed(change(a));
-    b.clock.now = START + BOUND_MS + 1;
+    b.clock.now = START + BOUND_MS;
     expect(await b.current(person.key)).toMatchObject(expected);
   });
 
@@ -359,7 +360,7 @@ describe.each(CHANGES)('%s in one location', (_, change, expected) => {
 test('what is held goes on being used up to the bound', async () => {
   await b.current(person.key);
   await succeed(a.call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${person.keyId}`));
-  b.clock.now = START + BOUND_MS;
+  b.clock.now = START + BOUND_MS - 1;
   const { asked, result } = await b.asking(() => b.current(person.key));
   expect(result.status).toBe(200);
   // Asked in the background, so the next call knows.
@@ -433,11 +434,11 @@ describe('a key that does not exist', () => {
     const secret = generateApiKey('lk');
     expectUnauthenticated(await b.current(secret), 'UNKNOWN_KEY');
     await bringAbout(secret);
-    b.clock.now = START + BOUND_MS;
+    b.clock.now = START + BOUND_MS - 1;
     const { asked, result } = await b.asking(() => b.current(secret));
     expectUnauthenticated(result, 'UNKNOWN_KEY');
     expect([asked.kvReads, asked.records]).toEqual([[], []]);
-    b.clock.now = START + BOUND_MS + 1;
+    b.clock.now = START + BOUND_MS;
     expect((await b.current(secret)).body.id).toBe(person.keyId);
   });
 

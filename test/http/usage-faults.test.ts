@@ -33,6 +33,9 @@ afterEach(() => {
   logged.mockRestore();
 });
 
+/** What a call has that was allowed and asked for nothing. */
+const ALLOWED = { code: 'VALID', secret: 1, needs: [] } as const;
+
 /** What was logged as a failure, line by line. */
 function failures(): Record<string, unknown>[] {
   return logged.mock.calls.map(([line]) => JSON.parse(String(line)));
@@ -66,7 +69,7 @@ function servicesWith(bindings: Partial<Env>, send?: Services['usage']['send']):
 
 function count(services: Services, keyId: number, calls = 1): void {
   for (let n = 0; n < calls; n++) {
-    services.counting.counter.count({ keyId, code: 'VALID', clientIp: '192.0.2.1' }, services.now());
+    services.counting.counter.count({ keyId, clientIp: '192.0.2.1', ...ALLOWED }, services.now());
   }
 }
 
@@ -246,10 +249,10 @@ describe('a flush fits into the 30 s that an event is kept for after its answer,
     };
     // Many messages: they share the time.
     for (let n = 1; n <= 3_000; n++) {
-      const use = { keyId: 1_000_000 + n, code: 'EXPIRED', clientIp: '192.0.2.1' };
+      const use = { keyId: 1_000_000 + n, code: 'EXPIRED', clientIp: '192.0.2.1' } as const;
       watched.counting.counter.count(use, watched.now());
     }
-    recordUse(watched, { keyId: id, code: 'VALID', clientIp: null });
+    recordUse(watched, { keyId: id, clientIp: null, ...ALLOWED });
     const flushed = Promise.all(deferred);
     for (let idle = 0; idle < 20; idle++) {
       const next = timers.toSorted((a, b) => a.due - b.due)[0];
@@ -283,8 +286,8 @@ describe('in the queue', () => {
   }
 
   function flushOf(id: number): UsageFlush {
-    const counted = { hour: 480_000, code: 'VALID', network: '192.0.2.1', count: 3, firstAt: 1, lastAt: 2 };
-    return { id: crypto.randomUUID(), counts: [{ keyId: id, ...counted, hour: Math.floor(Date.now() / 3_600_000) }] };
+    const calls = { code: 'VALID', network: '192.0.2.1', secret: 1, needs: '', count: 3, firstAt: 1, lastAt: 2 };
+    return { id: crypto.randomUUID(), counts: [{ keyId: id, ...calls, hour: Math.floor(Date.now() / 3_600_000) }] };
   }
 
   const MALFORMED: [string, unknown][] = [
@@ -388,13 +391,14 @@ describe('a refused key that is tried from thousands of networks', () => {
         return typeof value === 'function' ? value.bind(database) : value;
       },
     });
+    const NOTHING = { keyId: 0, hour: 0, code: '', secret: null, needs: null, firstAt: 0, lastAt: 0 };
     // As if it had come from many isolates, none of which knows of the others.
     const spread = Array.from(
       { length: 20 },
       (_, isolate): UsageFlush => ({
         id: crypto.randomUUID(),
         counts: Array.from({ length: 200 }, (_, n) => ({
-          ...(counts[0] ?? { keyId: 0, hour: 0, code: '', network: null, count: 0, firstAt: 0, lastAt: 0 }),
+          ...(counts[0] ?? NOTHING),
           network: `11.${isolate}.${n}.1`,
           count: 1,
         })),
@@ -414,8 +418,10 @@ describe('a refused key that is tried from thousands of networks', () => {
     const made = await createKey(keys.ORG_ADMIN);
     const sent: UsageFlush[] = [];
     const services = servicesWith({}, async (flush) => void sent.push(flush));
-    const see = (code: string, clientIp: string) =>
-      services.counting.counter.count({ keyId: made.id, code, clientIp }, services.now());
+    const see = (code: 'VALID' | 'IP_NOT_ALLOWED', clientIp: string) => {
+      const outcome = code === 'VALID' ? ALLOWED : { code };
+      services.counting.counter.count({ keyId: made.id, clientIp, ...outcome }, services.now());
+    };
     see('IP_NOT_ALLOWED', '203.0.113.99');
     for (let n = 0; n < NETWORKS; n++) see('IP_NOT_ALLOWED', `10.${n >> 8}.${n & 255}.1`);
     see('VALID', '192.0.2.77');
@@ -463,7 +469,7 @@ describe('a message', () => {
       now: () => 1_800_000_000_000,
       defer: (work: Promise<unknown>) => void deferred.push(work),
     };
-    for (let n = 1; n <= 5_000; n++) recordUse(deferring, { keyId: n, code: 'VALID', clientIp: null });
+    for (let n = 1; n <= 5_000; n++) recordUse(deferring, { keyId: n, clientIp: null, ...ALLOWED });
     await vi.waitFor(() => expect(sent.flatMap(({ counts }) => counts)).toHaveLength(5_000));
     await Promise.all(deferred);
   });

@@ -81,6 +81,8 @@ function flushOf(...counts: (Pick<UseCount, 'keyId'> & Partial<UseCount>)[]): Us
         hour: Math.floor(at / HOUR_MS),
         code: 'VALID',
         network: null,
+        secret: 1,
+        needs: '',
         count: 1,
         firstAt: at,
         lastAt: at,
@@ -121,11 +123,13 @@ describe('calls are counted by their codes:', () => {
     // What is wrong with a request is not the key's fault.
     expect((await countedCall(api_key, 'GET /v2/nowhere', { ip })).status).toBe(404);
     await deliverSent();
+    await call(keys.ORG_ADMIN, `POST /v2/api_keys/pause/${id}`);
+    expect((await countedCall(api_key, 'GET /v2/api_keys/current', { ip })).body.code).toBe('PAUSED');
     await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}`);
     expect((await countedCall(api_key, 'GET /v2/api_keys/current', { ip })).body.code).toBe('REVOKED');
     await deliverSent();
     const { totals, days } = await usageOf(id);
-    const expected = { VALID: 4, IP_NOT_ALLOWED: 2, PERMISSION_DENIED: 1, RATE_LIMITED: 1, REVOKED: 1 };
+    const expected = { VALID: 4, IP_NOT_ALLOWED: 2, PERMISSION_DENIED: 1, RATE_LIMITED: 1, PAUSED: 1, REVOKED: 1 };
     expect(totals).toEqual(expected);
     expect(days).toEqual([{ date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), ...expected }]);
   });
@@ -219,7 +223,8 @@ describe('calls are counted by their codes:', () => {
 
 test('what was never used has an empty report', async () => {
   const { id } = await createKey(keys.ORG_ADMIN);
-  const empty = { totals: {}, days: [], sources: [], refused_sources: [], suggested_ip_whitelist: [] };
+  const none = { permissions: [], suggested_permissions: [], secrets: [] };
+  const empty = { totals: {}, days: [], sources: [], refused_sources: [], suggested_ip_whitelist: [], ...none };
   expect(await usageOf(id, '')).toEqual({ id, ...empty });
 });
 

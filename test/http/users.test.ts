@@ -3,6 +3,7 @@ import { ROLES } from '../../src/domain/permissions/roles.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { expectNotFound } from '../support/expect-error.ts';
+import { EFFECTIVE_BY } from '../support/key-fields.ts';
 import { changeUser, createOrganisation, createUser, deleteUser, newUser, readUser } from '../support/people.ts';
 import { alter, readRows, writingNothing } from '../support/stored.ts';
 
@@ -110,7 +111,7 @@ describe('changing', () => {
     const id = await createUser(keys.ORG_ADMIN);
     const answer = await call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: { first_name: 'Renamed' } });
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ id, status: 'success' });
+    expect(answer.body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   });
 
   test.each<[string, Record<string, unknown>]>([
@@ -148,7 +149,7 @@ describe('changing', () => {
       await happen(id);
       const read = await readUser(keys.ORG_ADMIN, id);
       const answer = await writingNothing(() => call(keys.ORG_ADMIN, `POST /v2/user/${id}`, { body: read }));
-      expect([answer.status, answer.body]).toEqual([200, { id, status: 'success' }]);
+      expect([answer.status, answer.body]).toEqual([200, { id, status: 'success', effective_by: EFFECTIVE_BY }]);
       expect(await readUser(keys.ORG_ADMIN, id)).toEqual(read);
     });
 
@@ -204,7 +205,7 @@ describe('deleting', () => {
     const id = await createUser(keys.ORG_ADMIN);
     const answer = await call(keys.ORG_ADMIN, `DELETE /v2/user/${id}`);
     expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ id, status: 'success' });
+    expect(answer.body).toEqual({ id, status: 'success', effective_by: EFFECTIVE_BY });
   });
 
   test('a user who is gone is not found', async () => {

@@ -61,6 +61,20 @@ const TABLE = `
 | POST /v2/api_keys/revoke/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/revoke/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/pause/{id}   | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | main key                                 | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/pause/{id}   | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/pause/{id}   | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/pause/{id}   | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
+| POST /v2/api_keys/resume/{id}  | own key, paused                          | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | another's personal key, paused           | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | main key, paused                         | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/resume/{id}  | another organisation's personal key, paused | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/resume/{id}  | another organisation's main key, paused  | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/resume/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
 | POST /v2/api_keys/revoke_current | with own key                           | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 
 | GET /v2/api_keys/key/{id}      | own key                                  | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
@@ -77,12 +91,33 @@ const TABLE = `
 | POST /v2/api_keys/rotate/{id}  | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
 | POST /v2/api_keys/rotate/{id}  | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
 
+| POST /v2/api_keys/overlap/{id} | own key, overlap made longer             | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another's personal key, overlap made longer | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
+| POST /v2/api_keys/overlap/{id} | main key, overlap made longer            | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another organisation's personal key, overlap made longer | 403      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | another organisation's main key, overlap made longer | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | own key, overlap ended                   | 200      | 200       | 200         | 200           | 200              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another's personal key, overlap ended    | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | main key, overlap ended                  | 200      | 200       | 404         | 404           | 404              | 403       | 200      |
+| POST /v2/api_keys/overlap/{id} | another organisation's personal key, overlap ended | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | another organisation's main key, overlap ended | 200      | 404       | 404         | 404           | 404              | 403       | 404      |
+| POST /v2/api_keys/overlap/{id} | main key                                 | 400      | 400       | 404         | 404           | 404              | 403       | 400      |
+| POST /v2/api_keys/overlap/{id} | another's personal key                   | 403      | 403       | 404         | 404           | 404              | 403       | 403      |
+| POST /v2/api_keys/overlap/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 403       | 404      |
+
 | POST /v2/api_keys/explain/{id} | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | POST /v2/api_keys/explain/{id} | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
 | POST /v2/api_keys/explain/{id} | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
 | POST /v2/api_keys/explain/{id} | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
 | POST /v2/api_keys/explain/{id} | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
 | POST /v2/api_keys/explain/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
+
+| POST /v2/api_keys/rehearse/{id} | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
+| POST /v2/api_keys/rehearse/{id} | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/rehearse/{id} | main key                                 | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
+| POST /v2/api_keys/rehearse/{id} | another organisation's personal key      | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/rehearse/{id} | another organisation's main key          | 200      | 404       | 404         | 404           | 404              | 404       | 404      |
+| POST /v2/api_keys/rehearse/{id} | key that does not exist                  | 404      | 404       | 404         | 404           | 404              | 404       | 404      |
 
 | GET /v2/api_keys/usage/{id}    | own key                                  | 200      | 200       | 200         | 200           | 200              | 200       | 200      |
 | GET /v2/api_keys/usage/{id}    | another's personal key                   | 200      | 200       | 404         | 404           | 404              | 404       | 200      |
@@ -149,6 +184,17 @@ const TABLE = `
 | POST /v2/user/{id}/invite      | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
 | POST /v2/user/{id}/invite      | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
 | POST /v2/user/{id}/invite      | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+
+| POST /v2/user/{id}/rehearse    | who calls                                | 400      | 400       | 400         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | another ORG_ADMIN                        | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another ORG_MANAGER                      | 200      | 200       | 403         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another GROUP_MANAGER                    | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another BUSINESS_MANAGER                 | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | another PUBLISHER                        | 200      | 200       | 200         | 403           | 403              | 403       | 200      |
+| POST /v2/user/{id}/rehearse    | the user of main keys                    | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | a user of another organisation           | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
+| POST /v2/user/{id}/rehearse    | a user that does not exist               | 404      | 404       | 404         | 403           | 403              | 403       | 404      |
 
 | DELETE /v2/user/{id}           | who calls                                | 400      | 400       | 400         | 403           | 403              | 403       | 404      |
 | DELETE /v2/user/{id}           | another PROVIDER                         | 200      | 404       | 404         | 403           | 403              | 403       | 404      |
@@ -230,6 +276,14 @@ const SUBJECTS: Record<string, (caller: Caller) => Promise<Subject>> = {
   'main key': ({ orgId }) => mainKeyOf(orgId),
   "another organisation's personal key": async () => keyOf(await personOf(elsewhere, 'PUBLISHER')),
   "another organisation's main key": () => mainKeyOf(elsewhere),
+  'own key, paused': async (caller) => paused(await ownKeyOf(caller), caller),
+  "another's personal key, paused": async ({ orgId }) => paused(await keyOf(await personOf(orgId, 'PUBLISHER'))),
+  'main key, paused': async ({ orgId }) => paused(await mainKeyOf(orgId)),
+  "another organisation's personal key, paused": async () =>
+    paused(await keyOf(await personOf(elsewhere, 'PUBLISHER'))),
+  "another organisation's main key, paused": async () => paused(await mainKeyOf(elsewhere)),
+  ...subjectsOf('overlap made longer', { overlap_seconds: 7200 }),
+  ...subjectsOf('overlap ended', { overlap_seconds: 0 }),
   'key that does not exist': async () => ({ id: 2 ** 40, apiKey: generateApiKey('lk') }),
 
   'a PROVIDER': async () => ({ fields: { role: 'PROVIDER' } }),
@@ -261,10 +315,13 @@ const BODIES: Record<string, (subject: Subject) => Record<string, unknown>> = {
   'POST /v2/api_keys/find': ({ apiKey }) => ({ api_key: apiKey }),
   'PUT /v2/api_keys/{id}': () => ({ label: 'renamed' }),
   'POST /v2/api_keys/rotate/{id}': () => ({}),
+  'POST /v2/api_keys/overlap/{id}': ({ fields }) => fields ?? { overlap_seconds: 7200 },
   'POST /v2/api_keys/explain/{id}': () => ({}),
+  'POST /v2/api_keys/rehearse/{id}': () => ({ revoke: true }),
   'POST /v2/api_keys/verify': ({ apiKey }) => ({ api_key: apiKey }),
   'POST /v2/user': ({ fields }) => newUser(fields),
   'POST /v2/user/{id}': () => ({ first_name: 'Renamed' }),
+  'POST /v2/user/{id}/rehearse': () => ({ delete: true }),
   'POST /v2/org': () => ({ name: 'An organisation' }),
 };
 
@@ -314,6 +371,33 @@ function ownKeyOf({ userId, orgId, key }: Caller): Promise<OwnedKey> {
 async function keyOf(userId: string): Promise<OwnedKey> {
   const { id, api_key } = await createKey(keys.PROVIDER, { user_id: userId });
   return { id, apiKey: api_key };
+}
+
+/** The key, paused by its user itself where one is given that may, else by PROVIDER. */
+async function paused(key: OwnedKey, by?: Caller): Promise<OwnedKey> {
+  await call(by?.key ?? keys.PROVIDER, `POST /v2/api_keys/pause/${key.id}`);
+  return key;
+}
+
+/** Keys within the overlap of a rotation, with a body that changes it. */
+function subjectsOf(change: string, fields: Record<string, unknown>): typeof SUBJECTS {
+  const rotated = async (key: OwnedKey, by = keys.PROVIDER): Promise<Subject> => {
+    // A personal key is rotated by its own user only.
+    await call(by, `POST /v2/api_keys/rotate/${key.id}`, { body: { overlap_seconds: 3600 } });
+    return { id: key.id, fields };
+  };
+  const personalOf = async (userId: string) => {
+    const key = await keyOf(userId);
+    return rotated(key, key.apiKey);
+  };
+  return {
+    [`own key, ${change}`]: async (caller) => rotated(await ownKeyOf(caller), caller.key),
+    [`another's personal key, ${change}`]: async ({ orgId }) => personalOf(await personOf(orgId, 'BUSINESS_MANAGER')),
+    [`main key, ${change}`]: async ({ orgId }) => rotated(await mainKeyOf(orgId)),
+    [`another organisation's personal key, ${change}`]: async () =>
+      personalOf(await personOf(elsewhere, 'BUSINESS_MANAGER')),
+    [`another organisation's main key, ${change}`]: async () => rotated(await mainKeyOf(elsewhere)),
+  };
 }
 
 function createMainKey(orgId: number) {

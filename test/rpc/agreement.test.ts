@@ -74,6 +74,8 @@ beforeAll(async () => {
   for (const days of [-1, 0, 1, 2]) await addSubject(keys.ORG_ADMIN, {}, days);
   const revoked = await addSubject(keys.ORG_ADMIN, {});
   await call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${revoked}`);
+  const paused = await addSubject(keys.ORG_ADMIN, {});
+  await call(keys.ORG_ADMIN, `POST /v2/api_keys/pause/${paused}`);
   const lowered = await call(keys.GROUP_MANAGER, 'GET /v2/user/me');
   await addSubject(keys.GROUP_MANAGER, {});
   await call(keys.ORG_ADMIN, `POST /v2/user/${lowered.body.id}`, { body: { disabled: true } });
@@ -97,7 +99,16 @@ async function addSubject(maker: string, fields: Record<string, unknown>, expire
   // Its record is read when all that is to happen to it has happened.
   const record = compileKeyRecord({
     ...{ epoch: '', seq: 0, keyId: 0, orgId: 0, userId: '', userType: 'user', userRole: 'PUBLISHER', label: '' },
-    ...{ userDisabled: true, revoked: true, retiresAt: null, expirationDate: null, ipWhitelist: [], permissions: [] },
+    ...{
+      userDisabled: true,
+      revoked: true,
+      paused: true,
+      secretCreatedAt: 0,
+      retiresAt: null,
+      expirationDate: null,
+      ipWhitelist: [],
+      permissions: [],
+    },
     hasRestrictedPermissions: true,
     createdAt: 0,
   });

@@ -106,6 +106,12 @@ export const BREAKS: Record<string, Break> = {
     },
   },
 
+  'a pause that is not in the feed': {
+    tamper: (d1, kind) => {
+      if (kind === 'pause') d1.tamper('DELETE FROM key_changes WHERE seq = (SELECT head FROM feed_state)');
+    },
+  },
+
   'one append left out': {
     tamper: (d1, kind) => {
       if (kind === 'user') d1.tamper('DELETE FROM key_changes WHERE seq = (SELECT head FROM feed_state)');

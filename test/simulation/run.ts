@@ -59,6 +59,7 @@ ${title}
   verdicts (stale, within the bound): memory ${memory.verdicts} (${memory.stale}), KV ${kv.verdicts} (${kv.stale}), D1 ${d1.verdicts} (${d1.stale})
   largest staleness ${seconds(report.largestStaleness)}, in an outage ${seconds(report.largestStalenessInGrace)}
   unavailable ${report.unavailable}; beyond the bound, in the grace, ${report.inGrace}
+  after effective_by: ${report.afterReceipts.paused} verdicts of paused keys, ${report.afterReceipts.resumed} of resumed ones
   polls per isolate and hour ${Math.round(report.pollsPerIsolateAndHour)}
   violations ${report.violations.length}`);
   for (const violation of report.violations.slice(0, values.breaks ? 0 : 10)) console.log(`    ${violation}`);

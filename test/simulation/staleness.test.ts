@@ -17,6 +17,8 @@ test.each(Object.entries(CONDITIONS))(
     // The test would prove nothing if no verdict were stale, or if a tier gave no verdict.
     expect(report.tiers.memory.stale).toBeGreaterThan(0);
     expect(report.tiers.kv.stale).toBeGreaterThan(0);
+    expect(report.afterReceipts.paused).toBeGreaterThan(0);
+    expect(report.afterReceipts.resumed).toBeGreaterThan(0);
     // A call waits no longer than 2 s for D1. A later answer is in memory for the next call.
     if (condition.answersIn === 2_500) expect(report.tiers.d1.verdicts).toBe(0);
     else expect(report.tiers.d1.verdicts).toBeGreaterThan(0);

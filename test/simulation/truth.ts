@@ -73,7 +73,7 @@ function outcomeOf(record: KeyRecord | null, call: Call, now: number): string {
 }
 
 const QUERY = `
-  SELECT s.hash, s.retires_at, k.id, k.org_id, k.user_id, k.user_type, k.label, k.created_at, k.revoked_at, k.expiration_date,
+  SELECT s.hash, s.retires_at, s.created_at AS secret_created_at, k.id, k.org_id, k.user_id, k.user_type, k.label, k.created_at, k.revoked_at, k.paused_at, k.expiration_date,
     k.ip_whitelist, k.has_restricted_permissions, k.permissions, u.role, u.disabled
   FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id JOIN users u ON u.id = k.user_id`;
 
@@ -90,6 +90,8 @@ function readRecord(row: Record<string, unknown>): KeyRecord {
     label: String(row.label),
     createdAt: Number(row.created_at),
     revoked: row.revoked_at !== null,
+    paused: row.paused_at !== null,
+    secretCreatedAt: Number(row.secret_created_at),
     retiresAt: row.retires_at === null ? null : Number(row.retires_at),
     expirationDate: row.expiration_date === null ? null : String(row.expiration_date),
     ipWhitelist: JSON.parse(String(row.ip_whitelist)),

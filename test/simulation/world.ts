@@ -1,6 +1,8 @@
 import { type Caller, callerOf } from '../../src/domain/authority/caller.ts';
 import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
 import { changeKey, type KeyPatch } from '../../src/domain/keys/change-key.ts';
+import { pauseKey } from '../../src/domain/keys/pause-key.ts';
+import { resumeKey } from '../../src/domain/keys/resume-key.ts';
 import { revokeKey } from '../../src/domain/keys/revoke-key.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
@@ -23,6 +25,7 @@ import { readUser } from '../../src/storage/users.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { LateKv } from './late-kv.ts';
 import { Random } from './random.ts';
+import { Receipts } from './receipts.ts';
 import { ReplicatedD1 } from './replicated-d1.ts';
 import { Truth } from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
@@ -76,7 +79,7 @@ export interface Break {
   tamper?: (d1: ReplicatedD1, kind: ChangeKind) => void;
 }
 
-type ChangeKind = 'key' | 'user';
+type ChangeKind = 'key' | 'pause' | 'user';
 
 export interface Report {
   seed: number;
@@ -94,6 +97,8 @@ export interface Report {
   largestStaleness: number;
   largestStalenessInGrace: number;
   pollsPerIsolateAndHour: number;
+  /** Verdicts after the `effective_by` of a pause and of a resumption. */
+  afterReceipts: { paused: number; resumed: number };
   violations: string[];
 }
 
@@ -136,6 +141,7 @@ class World {
   readonly #hashes: string[] = [];
   /** Hashes of keys still to be made. Calls try them before, during and after that. */
   readonly #toCome: string[] = [];
+  readonly #receipts = new Receipts();
   readonly #report: Report;
   #underWay = 0;
   #polls = 0;
@@ -166,6 +172,7 @@ class World {
       largestStaleness: 0,
       largestStalenessInGrace: 0,
       pollsPerIsolateAndHour: 0,
+      afterReceipts: this.#receipts.judged,
       violations: [],
     };
   }
@@ -325,6 +332,9 @@ class World {
     } else {
       this.#report.largestStaleness = Math.max(this.#report.largestStaleness, staleness);
     }
+    const keyId = verdict.key?.id;
+    const broken = keyId === undefined ? null : this.#receipts.findBroken(keyId, outcome, now, inGrace);
+    if (broken !== null) this.#violate(`${broken}, from ${tier}, at ${now}`);
   }
 
   /** Picks any key, often one that will be made soon or was just made. */
@@ -336,12 +346,14 @@ class World {
   async #change(): Promise<void> {
     if (this.#d1.outage !== 'none') return;
     this.#report.changes += 1;
-    const services = this.#servicesAt(this.#random.pick(this.#sites));
+    const site = this.#random.pick(this.#sites);
+    const services = this.#servicesAt(site);
     const kind = this.#random.next();
     if (kind < 0.1) return this.#createKey(services);
     if (kind < 0.16) return this.#changeAnyKey(services, 'revoke');
     if (kind < 0.3) return this.#changeAnyKey(services, 'rotate');
-    if (kind < 0.6) return this.#changeAnyKey(services, this.#drawPatch());
+    if (kind < 0.52) return this.#changeAnyKey(services, this.#drawPatch());
+    if (kind < 0.6) return this.#pauseOrResume(site, services);
     return this.#changeAnyUser(services, kind < 0.65 ? 'delete' : 'change');
   }
 
@@ -369,6 +381,25 @@ class World {
     if (patch === 'revoke') await revokeKey(services, owner, key);
     else if (patch === 'rotate') await this.#rotate(services, key);
     else await changeKey(services, owner, key, patch);
+  }
+
+  async #pauseOrResume(site: Site, services: Services): Promise<void> {
+    const paused = this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL AND paused_at IS NOT NULL');
+    const resumes = paused.length > 0 && this.#random.chance(0.6);
+    const rows = resumes ? paused : this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL');
+    if (rows.length === 0) return;
+    const keyId = Number(this.#random.pick(rows).id);
+    await this.#receipts.note(keyId, async () => {
+      const key = await readKey(services.db, keyId);
+      if (key === null) return null;
+      const owner = asCaller({ userId: key.userId, role: key.userRole, ...this.#feedState() });
+      this.#changing = 'pause';
+      const changed = await (resumes ? resumeKey : pauseKey)(services, owner, key);
+      if (changed.refused) return null;
+      const { normally, inAnOutage } = changed.effectiveBy;
+      const effectiveBy = { normally: normally - site.clockError, inAnOutage: inAnOutage - site.clockError };
+      return { paused: !resumes, effectiveBy };
+    });
   }
 
   #feedState(): { epoch: string; seq: number } {
@@ -523,6 +554,7 @@ class World {
         acceptedPrefixes: ['lk'],
         access: null,
         limitsCalls: false,
+        limitsVerifying: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
         pollIntervalMs: 10_000,
@@ -579,7 +611,9 @@ function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch
     userDisabled: false,
     label: '',
     createdAt: 0,
+    secretCreatedAt: 0,
     revoked: false,
+    paused: false,
     retiresAt: null,
     expirationDate: null,
     ipWhitelist: [],

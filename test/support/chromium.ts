@@ -3,7 +3,7 @@ import axe, { type AxeResults } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 /** Where Debian's package puts Chromium. `CHROMIUM` names another one. */
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Whether there is a browser to drive. A test file without one says so in the name of its skipped tests. */
 export const hasBrowser = existsSync(CHROMIUM);

@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+
 /** The fields of the key object, in the contract's order. */
 export const KEY_FIELDS = [
   'id',
@@ -22,7 +24,16 @@ export const KEY_FIELDS = [
   'org_id',
   'key_hint',
   'status',
+  'paused_at',
+  'created_by_api_key_id',
+  'previous_secret',
 ];
 
 /** `2019-08-22 11:46:38.914467+00` */
 export const TIMESTAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00$/;
+
+/** The `effective_by` of an answer, whatever its moments. */
+export const EFFECTIVE_BY = {
+  normally: expect.stringMatching(TIMESTAMP),
+  in_an_outage: expect.stringMatching(TIMESTAMP),
+};

@@ -9,7 +9,11 @@ import { type Answer, LIFTED } from './client.ts';
 export interface OwnIsolate {
   /** Unix milliseconds. */
   now: number;
-  call: (key: string, route: string, options?: { body?: unknown; bindings?: Partial<Env> }) => Promise<Answer>;
+  call: (
+    key: string,
+    route: string,
+    options?: { body?: unknown; bindings?: Partial<Env>; ip?: string },
+  ) => Promise<Answer>;
 }
 
 export function openIsolate(): OwnIsolate {
@@ -18,11 +22,11 @@ export function openIsolate(): OwnIsolate {
   const own: OwnIsolate = {
     now: Date.now(),
 
-    async call(key, route, { body, bindings } = {}) {
+    async call(key, route, { body, bindings, ip = '203.0.113.7' } = {}) {
       const [method = '', path = ''] = route.split(' ');
       const request = new Request(`https://latchkey.example${path}`, {
         method,
-        headers: { 'x-APIKey': key, 'CF-Connecting-IP': '203.0.113.7', 'Content-Type': 'application/json' },
+        headers: { 'x-APIKey': key, 'CF-Connecting-IP': ip, 'Content-Type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const context = createExecutionContext();

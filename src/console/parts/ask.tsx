@@ -135,6 +135,7 @@ function Answer({ id, answer: { decision, checks } }: { id: number; answer: Acce
 
 const CHECK_NAMES: Record<CheckExplanation['check'], string> = {
   revocation: 'Revocation',
+  pause: 'Pause',
   user: 'User',
   expiry: 'Expiry',
   address: 'Address',

@@ -95,6 +95,13 @@ export function covers(list: Allowlist, network: Network): boolean {
   return ranges.some((range) => range.first <= network.first && network.last <= range.last);
 }
 
+/** How many of the addresses of a network pass the list: all, none, or only some. */
+export function shareCovered(list: Allowlist, network: Network): 'all' | 'none' | 'some' {
+  if (covers(list, network)) return 'all';
+  const ranges = network.family === 4 ? list.v4 : list.v6;
+  return ranges.some((range) => range.first <= network.last && network.first <= range.last) ? 'some' : 'none';
+}
+
 function parseRawAddress(text: string): Address | null {
   // hono's parser accepts a zone id on a link-local address. A zone id means nothing beyond its own machine.
   if (text.includes('%')) return null;

@@ -18,6 +18,8 @@ export type Shortfall =
   | { rule: 'signed_in_before' }
   | { rule: 'provider_only' }
   | { rule: 'provider_keys' }
+  /** Someone else paused the key. */
+  | { rule: 'paused_by_another' }
   | { rule: 'role'; role: Role }
   | { rule: 'permissions'; missing: PermissionName[] }
   /** The key is unrestricted, and the calling key has a list of its own. */

@@ -9,11 +9,12 @@ import { chargedOnce } from '../limits.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { effectivePermissions, isPermissionName } from '../permissions/permissions.ts';
 import { administersKeys, BOT_ROLE, type Role, type UserType } from '../permissions/roles.ts';
-import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer, settleEffectiveBy } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Acting, Secrets, Stores } from '../services.ts';
 import { findUserById } from '../users/find-user.ts';
 import { newUserId } from '../users/user.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
 import { KEY_FIELDS, type KeyFields } from './key.ts';
 import { findWrongKeyFields, type GivenKeyFields } from './key-rules.ts';
 import { type KeyWithSecret, replayKey } from './replay-key.ts';
@@ -84,7 +85,9 @@ async function tryCreate(
   if (shortfall !== null) return refuseReach(services, caller, attempt, shortfall);
 
   if (earlier === 'of_another') return RETRY_OF_ANOTHER;
-  if (earlier !== null) return replayKey(services, caller, earlier, owner.belongsTo, mayReveal);
+  if (earlier !== null) {
+    return replayKey(services, caller, { retry, answer: earlier, belongsTo: owner.belongsTo, mayReveal });
+  }
 
   const secret = await mintSecret(services);
   if (secret === null) return { refused: 'no_keyring' };
@@ -104,7 +107,9 @@ async function tryCreate(
       keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt: null }, madeAt),
     },
   );
-  return key === null ? null : { key, apiKey: secret.apiKey, madeAt, lastUsedAt: null, isReplay: false };
+  if (key === null) return null;
+  const effectiveBy = await settleEffectiveBy(services, retry, effectiveFromNow(services));
+  return { key, apiKey: secret.apiKey, madeAt, lastUsedAt: null, previous: null, effectiveBy, isReplay: false };
 }
 
 type OwnerRequest = Pick<KeyRequest, 'userType' | 'userId' | 'orgId'>;

@@ -1,7 +1,7 @@
 import { type Caller, hasAccessToOrganisation } from '../authority/caller.ts';
 import { findShortfall, type ReachedKey } from '../authority/reach.ts';
 import type { Refusal, Shortfall } from '../authority/refusal.ts';
-import { refuseReach } from '../authority/refuse-reach.ts';
+import { type Attempt, refuseReach } from '../authority/refuse-reach.ts';
 import { effectivePermissions, type PermissionName } from '../permissions/permissions.ts';
 import { administersKeys } from '../permissions/roles.ts';
 import type { Stores } from '../services.ts';
@@ -13,7 +13,7 @@ type Judged = Pick<
 >;
 
 /**
- * Whether the caller may list, read and revoke a key: the keys of its own user, and for administrators every key of the
+ * Whether the caller may list, read, pause and revoke a key: the keys of its own user, and for administrators every key of the
  * organisations that they have access to. Other keys are answered as if they did not exist.
  */
 export function hasAccessToKey(caller: Caller, key: Pick<Key, 'orgId' | 'userId'>): boolean {
@@ -52,7 +52,7 @@ export function findKeyShortfall(
 export function refuseKeyReach(
   services: Stores,
   caller: Caller,
-  action: 'api_key.change' | 'api_key.rotate' | 'api_key.revoke' | 'api_key.see',
+  action: Extract<Attempt['action'], `api_key.${string}`>,
   key: Pick<Key, 'id' | 'orgId' | 'userId'>,
   shortfall: Shortfall,
 ): Promise<Refusal> {

@@ -50,8 +50,9 @@ export function findWrongKeyFields(
 }
 
 /**
- * Each entry must be in the catalogue or stored on the key already, and the permission that it depends on must be in
- * the list too. The list of an unrestricted key does not count, so only its length is checked.
+ * Each entry must be in the catalogue or stored on the key already. The permission that it depends on must be in the
+ * list too, unless the key has the one without the other already. The list of an unrestricted key does not count, so
+ * only its length is checked.
  */
 function findWrongPermissions(
   { hasRestrictedPermissions, permissions = [] }: GivenKeyFields,
@@ -73,7 +74,9 @@ function findWrongPermissions(
 function findPermissionProblem(name: string, list: readonly (string | null)[], stored: readonly string[]) {
   if (!isPermissionName(name)) return stored.includes(name) ? null : NO_SUCH_PERMISSION;
   const needed = dependencyOf(name);
-  return needed === null || list.includes(needed) ? null : `Needs ${needed} in the list too.`;
+  // The catalogue may have gained the dependency after the key was made. What was read of the key can be put back.
+  const isKept = needed !== null && stored.includes(name) && !stored.includes(needed);
+  return needed === null || list.includes(needed) || isKept ? null : `Needs ${needed} in the list too.`;
 }
 
 export const NO_SUCH_PERMISSION = 'There is no such permission. GET /v2/permissions lists them.';

@@ -1,11 +1,18 @@
 import type { KeyFields } from '../../storage/change-keys.ts';
 import type { KeyRow } from '../../storage/keys.ts';
+import type { EffectiveBy } from '../verification/effective-by.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 
 /** A key, with its user's role and name today, and without its secrets. */
 export type Key = KeyRow;
 
 export type { KeyFields };
+
+/** A key as a change left it. */
+export interface ChangedKey {
+  key: Key;
+  effectiveBy: EffectiveBy;
+}
 
 /**
  * The fields of a key that its creator gives and may change, with their names on the wire and in the audit log. Leaving
@@ -37,12 +44,13 @@ export function fieldsOf(key: Key): KeyFields {
 }
 
 /** Every status of a key (see `statusOf`). */
-export const KEY_STATUSES = ['active', 'disabled', 'expired'] as const;
+export const KEY_STATUSES = ['active', 'paused', 'disabled', 'expired'] as const;
 
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
-/** The status of a key at `now` (unix milliseconds): `disabled` when it was revoked, else `expired`, else `active`. */
-export function statusOf(key: Pick<Key, 'revokedAt' | 'expirationDate'>, now: number): KeyStatus {
+/** The status of a key at `now` (unix milliseconds): `disabled` (revoked), `paused`, `expired`, `active`, the first that holds. */
+export function statusOf(key: Pick<Key, 'revokedAt' | 'pausedAt' | 'expirationDate'>, now: number): KeyStatus {
   if (key.revokedAt !== null) return 'disabled';
+  if (key.pausedAt !== null) return 'paused';
   return key.expirationDate !== null && now >= expiryMoment(key.expirationDate) ? 'expired' : 'active';
 }

@@ -3,6 +3,8 @@ import { type Caller, holderOf } from '../authority/caller.ts';
 import { confirmHolder } from '../authority/confirm-caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
+import type { Revoked } from './revoke-key.ts';
 
 /** A secret is in use, then in its overlap, then refused, and never goes back. So a third try finds it refused. */
 const MOST_TRIES = 3;
@@ -12,17 +14,17 @@ const MOST_TRIES = 3;
  * permission is needed, because whoever holds a leaked key may end it. At the commit only the calling secret has to be
  * as it was judged, so that nobody else who holds the key can prevent this by changing the key or its user.
  */
-export async function revokeCurrent(services: Acting, caller: Caller): Promise<Outcome<{ keyId: number }>> {
+export async function revokeCurrent(services: Acting, caller: Caller): Promise<Outcome<Revoked>> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const confirmed = await confirmHolder(services, caller);
     if (confirmed.refused) return confirmed;
     const keyId = await tryGiveUp(services, confirmed.caller);
-    if (keyId !== null) return { keyId };
+    if (keyId !== null) return { keyId, effectiveBy: effectiveFromNow(services) };
   }
   return { refused: 'contended' };
 }
 
-/** @returns the key; null when the secret was rotated out, or the key revoked, between the judgement and the write */
+/** @returns the key; null when the secret was rotated out, or the key paused or revoked, between the judgement and the write */
 async function tryGiveUp(services: Acting, caller: Caller): Promise<number | null> {
   if (caller.confirm.key === null) throw new Error('A call without a key has none to give up');
   const { secretHash, record } = caller.confirm.key;
@@ -32,7 +34,7 @@ async function tryGiveUp(services: Acting, caller: Caller): Promise<number | nul
     record.retiresAt === null
       ? await storage.revokeKey(
           services,
-          { keyId: record.keyId, revokedBy: caller.user.id, secretInUse: secretHash },
+          { keyId: record.keyId, by: caller.user.id, secretInUse: secretHash },
           { audit: { action: 'api_key.revoked', changes: { disabled: [false, true] } }, actor, now },
         )
       : await storage.endOverlap(services, record.keyId, secretHash, {

@@ -2,9 +2,16 @@ import * as storage from '../../storage/change-keys.ts';
 import { actorOf, type Caller, holderOf } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Acting } from '../services.ts';
+import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
 import { refuseKeyReach } from './key-reach.ts';
+
+/** A key that was revoked, or whose overlap was ended. */
+export interface Revoked {
+  keyId: number;
+  effectiveBy: EffectiveBy;
+}
 
 /**
  * Revokes a key that the caller has access to. The key need not be in the caller's reach, because revoking gives nobody
@@ -12,22 +19,22 @@ import { refuseKeyReach } from './key-reach.ts';
  * may revoke keys of PROVIDER users. Otherwise an ORG_ADMIN of the deployment's own organisation could lock everyone
  * out of the deployment.
  */
-export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }>> {
+export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<Outcome<Revoked>> {
   return actOnKey(services, caller, key, (confirmed, present) => tryRevoke(services, confirmed, present));
 }
 
 /** @returns null when, since the judgement, the caller was changed, the key revoked or its user made PROVIDER */
-async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<{ keyId: number }> | null> {
+async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<Revoked> | null> {
   if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
     return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
   }
-  if (key.revokedAt !== null) return { keyId: key.id };
+  if (key.revokedAt !== null) return { keyId: key.id, effectiveBy: effectiveFromNow(services) };
   const isOwn = key.id === caller.apiKeyId;
   const revoked = await storage.revokeKey(
     services,
     {
       keyId: key.id,
-      revokedBy: caller.user.id,
+      by: caller.user.id,
       secretInUse: isOwn ? (caller.confirm.key?.secretHash ?? null) : null,
       sparedRole: caller.user.role === 'PROVIDER' ? null : 'PROVIDER',
     },
@@ -40,5 +47,5 @@ async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Ou
       now: services.now(),
     },
   );
-  return revoked === null ? null : { keyId: key.id };
+  return revoked === null ? null : { keyId: key.id, effectiveBy: effectiveFromNow(services) };
 }

@@ -1,12 +1,13 @@
 import { replaceSecret } from '../../storage/change-keys.ts';
-import { readOverlapEnd } from '../../storage/secrets.ts';
+import { readOverlapEnd, readSecretInUse } from '../../storage/secrets.ts';
 import { actorOf, type Caller } from '../authority/caller.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { chargedOnce } from '../limits.ts';
-import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer } from '../retries/retry.ts';
+import { keepForRetries, RETRY_OF_ANOTHER, type Retry, recallAnswer, settleEffectiveBy } from '../retries/retry.ts';
 import { mintSecret } from '../secrets/mint-secret.ts';
 import type { Acting, Secrets, Usage } from '../services.ts';
-import { findLastUses } from '../usage/report-usage.ts';
+import { findLastUses, findLastUsesOfSecrets } from '../usage/report-usage.ts';
+import { effectiveFromNow } from '../verification/effective-by.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
@@ -39,16 +40,23 @@ export async function rotateKey(
   // Read before the attempts, because the usage database may be slow. It is kept with the answer, for retries.
   const lastUses = await findLastUses(services, [key.id]);
   const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
+  const lastUseOfSecret = await findLastUseOfSecretInUse(services, key);
   return actOnKey(services, caller, key, async (confirmed, present) => {
     const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());
     // Read after the overlap was. Otherwise a retry that meets the first call would be refused for the overlap of that.
     const earlier = await recallAnswer(services, retry);
     if (earlier !== null && earlier !== 'of_another') {
-      return replayKey(services, confirmed, earlier, belongingOf(confirmed, present), mayReveal);
+      return replayKey(services, confirmed, {
+        retry,
+        answer: earlier,
+        belongsTo: belongingOf(confirmed, present),
+        mayReveal,
+        endOfPrevious: (rotated) => overlapEndOf(rotated, rotation, earlier.at),
+      });
     }
     if (present.revision !== key.revision) return { refused: 'invalid', fields: { id: LOST } };
     const isOfAnother = earlier === 'of_another';
-    const found = { ...rotation, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal };
+    const found = { ...rotation, previousEndsAt, lastUsedAt, lastUseOfSecret, retry, isOfAnother, mayReveal };
     return tryRotate(services, confirmed, present, found);
   });
 }
@@ -59,6 +67,8 @@ interface Attempt extends Rotation {
   previousEndsAt: number | null;
   /** When the key was last used, in unix milliseconds; null: never; undefined: that could not be read. */
   lastUsedAt: number | null | undefined;
+  /** The same for the secret that is to be replaced. */
+  lastUseOfSecret: number | null | undefined;
   retry: Retry | undefined;
   /** Whether the `Idempotency-Key` was used for another call or body. */
   isOfAnother: boolean;
@@ -71,8 +81,9 @@ async function tryRotate(
   services: Acting & Secrets,
   caller: Caller,
   key: Key,
-  { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal }: Attempt,
+  attempt: Attempt,
 ): Promise<Outcome<KeyWithSecret> | null> {
+  const { overlapSeconds, endsPrevious, previousEndsAt, lastUsedAt, retry, isOfAnother, mayReveal } = attempt;
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be rotated. Create a new one.' } };
   }
@@ -86,8 +97,9 @@ async function tryRotate(
   if (!(await mayReveal())) return { refused: 'rate_limited' };
 
   const now = services.now();
-  const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
-  const overlapEndsAt = Math.min(now + overlapSeconds * 1000, expiresAt);
+  const overlapEndsAt = overlapEndOf(key, attempt, now);
+  const previous =
+    overlapEndsAt > now ? { hint: key.hint, retiresAt: overlapEndsAt, lastUsedAt: attempt.lastUseOfSecret } : null;
   const rotated = await replaceSecret(
     services,
     key,
@@ -103,11 +115,26 @@ async function tryRotate(
       },
       actor: actorOf(caller, { apiKeyIds: [key.id], userIds: [key.userId] }),
       now,
-      keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt }, now),
+      keep: keepForRetries(retry, { secretHash: secret.hash, lastUsedAt, previous }, now),
     },
   );
   if (rotated === null) return null;
-  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, isReplay: false };
+  const effectiveBy = await settleEffectiveBy(services, retry, effectiveFromNow(services, overlapEndsAt));
+  return { key: rotated, apiKey: secret.apiKey, madeAt: now, lastUsedAt, previous, effectiveBy, isReplay: false };
+}
+
+/** When the old secret stops working after a rotation at `now`; both in unix milliseconds. */
+function overlapEndOf(key: Key, { overlapSeconds }: Pick<Rotation, 'overlapSeconds'>, now: number): number {
+  const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
+  return Math.min(now + overlapSeconds * 1000, expiresAt);
+}
+
+/** @returns unix milliseconds; null: no use is known; undefined: that could not be read */
+async function findLastUseOfSecretInUse(services: Acting & Usage, key: Key): Promise<number | null | undefined> {
+  const inUse = await readSecretInUse(services.db, key.id);
+  if (inUse === null) return null;
+  const lastUses = await findLastUsesOfSecrets(services, [{ keyId: key.id, secret: inUse.createdAt }]);
+  return lastUses?.[0];
 }
 
 function refuseToEndOverlap(endsAt: number): Outcome<never> {

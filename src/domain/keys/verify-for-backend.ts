@@ -21,6 +21,6 @@ export async function verifyForBackend(
   const verdict = concealForeign(found, (orgId) => hasAccessToOrganisation(caller, orgId));
   // The concealed verdict is counted: a question from another organisation is no use of the key, and its address no
   // source.
-  recordVerdict(services, verdict, call.clientIp);
+  recordVerdict(services, verdict, call);
   return verdict;
 }

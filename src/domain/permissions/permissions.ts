@@ -59,6 +59,20 @@ export function effectivePermissions(stored: StoredPermissions, role: Role): Per
   return stored.permissions.filter(isPermissionName).filter((name) => held.has(name));
 }
 
+/**
+ * A list for a key that is to hold these permissions: they and all that they depend on, in catalogue order. Names that are
+ * not in the catalogue are left out.
+ */
+export function withDependencies(names: readonly string[]): PermissionName[] {
+  const listed = new Set<PermissionName>();
+  for (const given of names.filter(isPermissionName)) {
+    for (let name: PermissionName | null = given; name !== null && !listed.has(name); name = dependencyOf(name)) {
+      listed.add(name);
+    }
+  }
+  return PERMISSION_NAMES.filter((name) => listed.has(name));
+}
+
 /** The permission that a key must also hold to hold this one, or null. */
 export function dependencyOf(name: PermissionName): PermissionName | null {
   return BY_NAME.get(name)?.dependsOn ?? null;

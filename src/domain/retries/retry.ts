@@ -1,7 +1,15 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { type AnswerToKeep, type KeptAnswer, readKeptAnswer } from '../../storage/idempotent-answers.ts';
+import { logFailure } from '../../log.ts';
+import {
+  type AnswerToKeep,
+  type KeptAnswer,
+  keepEffectiveBy,
+  readKeptAnswer,
+} from '../../storage/idempotent-answers.ts';
 import type { Stores } from '../services.ts';
+import type { EffectiveBy } from '../verification/effective-by.ts';
+import { withinBudget } from '../within-budget.ts';
 
 /*
  * A client that got no answer can repeat its call with the same `Idempotency-Key`. What the first call created is not
@@ -56,10 +64,31 @@ export async function recallAnswer(
  */
 export function keepForRetries(
   retry: Retry | undefined,
-  given: Pick<AnswerToKeep, 'secretHash' | 'lastUsedAt'>,
+  given: Pick<AnswerToKeep, 'secretHash' | 'lastUsedAt' | 'previous'>,
   now: number,
 ): AnswerToKeep | undefined {
   return retry === undefined ? undefined : { ...retry, ...given, keptSince: now - ANSWER_KEEP_MS };
+}
+
+/** How long an answer waits until what it says of its change is kept. */
+const KEEP_BUDGET_MS = 2_000;
+
+/**
+ * Keeps what an answer says of when its change holds, before the answer leaves, so that a retry is told the same.
+ * @param effectiveBy what this answer would say
+ * @returns what it has to say: the same, or what an answer before it has said. When that cannot be kept, the answer leaves
+ * all the same, and a retry is told a later moment, which is true as well
+ */
+export async function settleEffectiveBy(
+  services: Pick<Stores, 'db' | 'after'>,
+  retry: Pick<Retry, 'id'> | undefined,
+  effectiveBy: EffectiveBy,
+): Promise<EffectiveBy> {
+  if (retry === undefined) return effectiveBy;
+  const kept = await withinBudget(services, KEEP_BUDGET_MS, keepEffectiveBy(services.db, retry.id, effectiveBy));
+  if (kept.ok) return kept.value ?? effectiveBy;
+  logFailure('an answer is not kept whole for retries', kept.reason);
+  return effectiveBy;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { UsageFlush } from '../../storage/usage.ts';
+import { MAX_NEEDS_LENGTH } from './sets-of-names.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -7,7 +8,8 @@ const wholeNumber = z.int().min(0);
 
 /**
  * A message of the queue. Another version of the Worker may have written it: the queue keeps messages for days, and a
- * deployment may go forwards or back. Unknown fields are dropped. `network`, `firstAt` and `lastAt` may be missing.
+ * deployment may go forwards or back. Unknown fields are dropped. `network`, `secret`, `needs`, `firstAt` and `lastAt` may
+ * be missing. Needs that are no names count as missing.
  */
 const flushSchema = z.object({
   id: z.string().min(1).max(100),
@@ -18,6 +20,13 @@ const flushSchema = z.object({
         hour: wholeNumber,
         code: z.string().min(1).max(50),
         network: z.string().max(100).nullable().default(null),
+        secret: wholeNumber.nullable().default(null),
+        needs: z
+          .string()
+          .max(MAX_NEEDS_LENGTH)
+          .regex(/^(\w+( \w+)*)?$/)
+          .nullable()
+          .catch(null),
         count: z.int().min(1),
         firstAt: wholeNumber.optional(),
         lastAt: wholeNumber.optional(),

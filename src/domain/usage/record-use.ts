@@ -1,6 +1,8 @@
 import { logFailure } from '../../log.ts';
 import type { UseCount } from '../../storage/usage.ts';
 import type { Usage } from '../services.ts';
+import type { Call } from '../verification/decide-access.ts';
+import type { KeyRecord } from '../verification/key-record.ts';
 import type { Verdict } from '../verification/verify-key.ts';
 import { withinBudget } from '../within-budget.ts';
 import { addUsage } from './add-usage.ts';
@@ -49,9 +51,18 @@ export function recordUse(services: Usage, use: Use): void {
 }
 
 /** Counts a call by the verdict about it. */
-export function recordVerdict(services: Usage, verdict: Verdict, clientIp: string | null): void {
-  const code = verdict.allowed ? 'VALID' : verdict.code;
-  recordUse(services, { keyId: verdict.key?.id ?? null, code, clientIp });
+export function recordVerdict(services: Usage, verdict: Verdict, { clientIp, needs }: Call): void {
+  if (verdict.allowed) recordAllowed(services, verdict.record, { clientIp, needs });
+  else recordUse(services, { keyId: verdict.key?.id ?? null, code: verdict.code, clientIp });
+}
+
+/** Counts a call that was allowed. `needs` are the permissions that it asked for. */
+export function recordAllowed(
+  services: Usage,
+  { keyId, secretCreatedAt }: Pick<KeyRecord, 'keyId' | 'secretCreatedAt'>,
+  { clientIp, needs }: Call,
+): void {
+  recordUse(services, { keyId, code: 'VALID', clientIp, secret: secretCreatedAt, needs });
 }
 
 async function flushLater(services: Usage): Promise<void> {

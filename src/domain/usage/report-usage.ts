@@ -1,14 +1,27 @@
 import { logFailure } from '../../log.ts';
+import {
+  type ReportedUses,
+  readLastUsesOfSecrets,
+  readReportedUses,
+  type SecretOfKey,
+} from '../../storage/reported-uses.ts';
+import { type RetiredSecret, readSecretsSince } from '../../storage/secrets.ts';
 import { DAYS_KEPT, readLastUses, readUsage } from '../../storage/usage.ts';
 import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
 import type { Outcome } from '../authority/refusal.ts';
-import type { Usage } from '../services.ts';
+import { withDependencies } from '../permissions/permissions.ts';
+import type { Stores, Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The longest report, in days: counts are kept no longer. */
 export const MAX_REPORT_DAYS = DAYS_KEPT;
 const READ_BUDGET_MS = 1_000;
+const HOUR_MS = 60 * 60 * 1000;
+/** A week of hours: `days` has what is older. */
+const HOURS_SHOWN = 7 * 24;
+/** Rotated-out secrets in a report, at most. */
+const MAX_RETIRED_SECRETS = 4;
 
 interface Source {
   network: string;
@@ -26,6 +39,26 @@ export interface UsageReport {
   /** Where refused calls came from, the most recent first. */
   refusedSources: Source[];
   suggestedAllowlist: string[];
+  /** What allowed calls asked for, the most frequent first. */
+  permissions: { name: string; count: number; lastSeen: number }[];
+  /** A list of permissions by which all these calls would have been allowed. */
+  suggestedPermissions: string[];
+  /** The secret in use, and those before it that still worked in these days, the last one first. Empty without such. */
+  secrets: SecretUsage[];
+}
+
+/** How, and from where, one secret of a key was used. Moments in unix milliseconds. */
+interface SecretUsage {
+  /** Null: the secret was rotated out before the hints of such secrets were kept. */
+  hint: string | null;
+  /** When it stops, or stopped, working; null: it is the one in use. */
+  retiresAt: number | null;
+  count: number;
+  lastUsedAt: number | null;
+  /** Hours with calls, of the last seven days, in order; each by its beginning. */
+  hours: { hour: number; count: number }[];
+  /** The most recent first. */
+  sources: Source[];
 }
 
 /**
@@ -33,17 +66,26 @@ export interface UsageReport {
  * usage database cannot be read.
  */
 export async function reportUsage(
-  services: Usage,
-  apiKeyId: number,
+  services: Usage & Pick<Stores, 'db'>,
+  { id, hint }: { id: number; hint: string },
   days: number,
 ): Promise<Outcome<{ report: UsageReport }>> {
-  const sinceDay = Math.floor(services.now() / DAY_MS) - (days - 1);
-  const read = await withinBudget(services, READ_BUDGET_MS, readUsage(services.usage.db, apiKeyId, sinceDay));
+  const now = services.now();
+  const today = Math.floor(now / DAY_MS);
+  const sinceDay = today - (days - 1);
+  const known = await readSecretsSince(services.db, id, sinceDay * DAY_MS, MAX_RETIRED_SECRETS);
+  const secrets = [...(known.inUse === null ? [] : [known.inUse]), ...known.retired.map(({ secret }) => secret)];
+  const sinceHour = Math.max(sinceDay * 24, Math.floor(now / HOUR_MS) - HOURS_SHOWN + 1);
+  const reading = Promise.all([
+    readUsage(services.usage.db, id, sinceDay),
+    readReportedUses(services.usage.db, { keyId: id, sinceDay, today, secrets, sinceHour }),
+  ]);
+  const read = await withinBudget(services, READ_BUDGET_MS, reading);
   if (!read.ok) {
     logFailure('the usage database could not be read', read.reason);
     return { refused: 'unavailable' };
   }
-  const usage = read.value;
+  const [usage, uses] = read.value;
   const totals = new Map<string, number>();
   const byDay = new Map<number, Record<string, number>>();
   for (const { day, code, count } of usage.days) {
@@ -60,8 +102,31 @@ export async function reportUsage(
       sources,
       refusedSources: usage.sources.filter(({ refused }) => refused),
       suggestedAllowlist: suggestAllowlist(sources.map(({ network }) => network)),
+      permissions: uses.permissions,
+      suggestedPermissions: withDependencies(uses.permissions.map(({ name }) => name)),
+      secrets: known.retired.length === 0 ? [] : secretsOf({ inUse: known.inUse, hint, retired: known.retired }, uses),
     },
   };
+}
+
+function secretsOf(
+  { inUse, hint, retired }: { inUse: number | null; hint: string; retired: readonly RetiredSecret[] },
+  uses: ReportedUses,
+): SecretUsage[] {
+  const present = inUse === null ? [] : [{ secret: inUse, hint, retiresAt: null }];
+  return [...present, ...retired].map(({ secret, hint, retiresAt }) => {
+    const used = uses.secrets.find((one) => one.secret === secret);
+    return {
+      hint,
+      retiresAt,
+      count: used?.count ?? 0,
+      lastUsedAt: used?.lastSeen ?? null,
+      hours: uses.hours
+        .filter((one) => one.secret === secret)
+        .map(({ hour, count }) => ({ hour: hour * HOUR_MS, count })),
+      sources: uses.sources.filter((one) => one.secret === secret),
+    };
+  });
 }
 
 /**
@@ -71,6 +136,24 @@ export async function reportUsage(
 export async function findLastUses(services: Usage, apiKeyIds: readonly number[]): Promise<Map<number, number> | null> {
   if (apiKeyIds.length === 0) return new Map();
   const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, apiKeyIds));
+  if (found.ok) return found.value;
+  logFailure('the usage database could not be read', found.reason);
+  return null;
+}
+
+/**
+ * When each of these secrets last made an allowed call (unix milliseconds), in the order given; null: not within the days
+ * that are kept.
+ * @returns null when the usage database cannot be read
+ */
+export async function findLastUsesOfSecrets(
+  services: Usage,
+  secrets: readonly SecretOfKey[],
+): Promise<(number | null)[] | null> {
+  if (secrets.length === 0) return [];
+  const today = Math.floor(services.now() / DAY_MS);
+  const reading = readLastUsesOfSecrets(services.usage.db, secrets, { sinceDay: today - DAYS_KEPT, today });
+  const found = await withinBudget(services, READ_BUDGET_MS, reading);
   if (found.ok) return found.value;
   logFailure('the usage database could not be read', found.reason);
   return null;

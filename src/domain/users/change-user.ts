@@ -9,7 +9,8 @@ import { refuseReach } from '../authority/refuse-reach.ts';
 import { findOrganisationNamed } from '../organisations/find-organisation.ts';
 import { isRaise } from '../permissions/permissions.ts';
 import { type Role, rolesThatMayGive } from '../permissions/roles.ts';
-import type { Acting } from '../services.ts';
+import type { Acting, Stores } from '../services.ts';
+import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnUser } from './act-on-user.ts';
 import { type FixedUserFields, PERSON_FIELDS, type PersonFields, type User } from './user.ts';
 import { describeLastInOffice, findChangedFixedFields, findWrongUserFields } from './user-rules.ts';
@@ -37,6 +38,7 @@ const USER_FIELDS = { ...PERSON_FIELDS, disabled: 'disabled' } as const satisfie
 export interface ChangedUser {
   userId: string;
   revokedKeys: RevokedKey[];
+  effectiveBy: EffectiveBy;
 }
 
 /**
@@ -60,6 +62,46 @@ async function tryChange(
   user: User,
   patch: UserPatch,
 ): Promise<Outcome<ChangedUser> | null> {
+  const judged = await judgeUserChange(services, caller, user, patch);
+  if (judged.refused === 'out_of_reach') {
+    return refuseReach(
+      services,
+      caller,
+      { action: 'user.change', orgId: user.orgId, userId: user.id },
+      judged.shortfall,
+    );
+  }
+  if (judged.refused) return judged;
+  const { before, after } = judged;
+  const changes = differences(USER_FIELDS, before, after);
+  if (Object.keys(changes).length === 0) {
+    return { userId: user.id, revokedKeys: [], effectiveBy: effectiveFromNow(services) };
+  }
+  const changed = await changeUserFields(services, user, after, rolesThatMayRaise(user.role, after.role), {
+    audit: { action: 'user.changed', changes },
+    actor: actorOf(caller, { userIds: [user.id] }),
+    now: services.now(),
+  });
+  if (changed === null) return null;
+  return { userId: user.id, revokedKeys: changed.revokedKeys, effectiveBy: effectiveFromNow(services) };
+}
+
+/** The roles that may give the new role, if it is a raise; else null. */
+export function rolesThatMayRaise(before: Role, after: Role): Role[] | null {
+  return isRaise(before, after) ? rolesThatMayGive(after) : null;
+}
+
+/**
+ * Judges a change of a person, and writes nothing.
+ * @returns the fields before and after it; refused as `out_of_reach` when the caller may not make it, as `invalid` when no
+ * one may
+ */
+export async function judgeUserChange(
+  services: Stores,
+  caller: Caller,
+  user: User,
+  patch: UserPatch,
+): Promise<Outcome<{ before: UserAfter; after: UserAfter }>> {
   const before = fieldsOf(user);
   const after: UserAfter = {
     firstName: patch.firstName ?? before.firstName,
@@ -76,25 +118,14 @@ async function tryChange(
   }
   // Judged before the email is looked up, so that a caller without this right cannot find out who is a user here.
   const shortfall = findChangeShortfall(caller, user, after);
-  if (shortfall !== null)
-    return refuseReach(services, caller, { action: 'user.change', orgId: user.orgId, userId: user.id }, shortfall);
+  if (shortfall !== null) return { refused: 'out_of_reach', shortfall };
 
   const wrong = { ...(await findWrongUserFields(services, caller, organisation, after, user)), ...wrongFixed };
   const leaves = holdsOffice(user) && (after.disabled || after.role !== user.role);
   if (leaves && !(await hasPeer(services.db, user))) {
     wrong[after.disabled ? 'disabled' : 'role'] ??= describeLastInOffice(user.role);
   }
-  if (Object.keys(wrong).length > 0) return { refused: 'invalid', fields: wrong };
-
-  const changes = differences(USER_FIELDS, before, after);
-  if (Object.keys(changes).length === 0) return { userId: user.id, revokedKeys: [] };
-  const promotedBeyond = isRaise(user.role, after.role) ? rolesThatMayGive(after.role) : null;
-  const changed = await changeUserFields(services, user, after, promotedBeyond, {
-    audit: { action: 'user.changed', changes },
-    actor: actorOf(caller, { userIds: [user.id] }),
-    now: services.now(),
-  });
-  return changed === null ? null : { userId: user.id, revokedKeys: changed.revokedKeys };
+  return Object.keys(wrong).length > 0 ? { refused: 'invalid', fields: wrong } : { before, after };
 }
 
 /** The fields of a person, who has names and an email. Only a bot has none, and `findUserById` finds no bot. */

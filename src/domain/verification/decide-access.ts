@@ -15,7 +15,7 @@ export type Decision = { allowed: true } | ({ allowed: false } & Denial<KeyDenia
 
 /** One reason to refuse a call. `now` in unix milliseconds. */
 interface AccessRule {
-  check: 'revocation' | 'user' | 'expiry' | 'address' | 'permissions';
+  check: 'revocation' | 'pause' | 'user' | 'expiry' | 'address' | 'permissions';
   /** The code of the refusal. */
   code: KeyDenialCode;
   passes(record: KeyRecord, call: Call, now: number): boolean;
@@ -31,6 +31,7 @@ export const ACCESS_RULES: readonly AccessRule[] = [
     code: 'REVOKED',
     passes: (record, _call, now) => !record.revoked && (record.retiresAt === null || now < record.retiresAt),
   },
+  { check: 'pause', code: 'PAUSED', passes: (record) => !record.paused },
   { check: 'user', code: 'USER_DISABLED', passes: (record) => !record.userDisabled },
   {
     check: 'expiry',

@@ -51,6 +51,12 @@ const EXPLANATIONS: Record<
     compared: { revoked: record.revoked, at: toIso(now) },
   }),
 
+  pause: (record, _call, _now, passed) => ({
+    detail: passed ? 'The key is not paused.' : 'The key is paused.',
+    remedy: 'Resume the key.',
+    compared: { paused: record.paused },
+  }),
+
   user: (record, _call, _now, passed) => ({
     detail: passed ? "The key's user is enabled." : "The key's user is disabled.",
     remedy: 'Have an administrator enable the user.',

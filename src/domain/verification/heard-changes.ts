@@ -53,7 +53,7 @@ export class HeardChanges {
   /**
    * Whether a record may be used at `now`. The record must be of the epoch that is followed. It must have been read no
    * earlier than `floor`, and no earlier than the last known change of its key and of its user. The feed must have been
-   * heard at most `mostAge` (milliseconds) ago.
+   * heard less than `mostAge` (milliseconds) ago.
    */
   isUsable(record: VerificationRecord, now: number, mostAge: number): boolean {
     return (
@@ -65,7 +65,7 @@ export class HeardChanges {
     );
   }
 
-  /** Whether the feed was last heard at most `mostAge` (milliseconds) ago. False when the clock went backwards. */
+  /** Whether the feed was last heard less than `mostAge` (milliseconds) ago. False when the clock went backwards. */
   isRecent(now: number, mostAge: number): boolean {
     return isWithin(this.heardAt, now, mostAge);
   }
@@ -194,5 +194,5 @@ export function findFloor(after: number, answer: FeedAnswer): number {
 }
 
 function isWithin(moment: number, now: number, mostAge: number): boolean {
-  return now - moment >= 0 && now - moment <= mostAge;
+  return now - moment >= 0 && now - moment < mostAge;
 }

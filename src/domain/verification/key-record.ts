@@ -90,6 +90,8 @@ export function storedRecord(record: KeyRecord, seq: number): VerificationRecord
     label: record.label,
     createdAt: record.createdAt,
     revoked: record.revoked,
+    paused: record.paused,
+    secretCreatedAt: record.secretCreatedAt,
     retiresAt: record.retiresAt,
     expirationDate: record.expirationDate,
     ipWhitelist: record.ipWhitelist,

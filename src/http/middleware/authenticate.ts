@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory';
 import { auth as basicCredentials } from 'hono/utils/basic-auth';
 import { callerOf } from '../../domain/authority/caller.ts';
 import type { Services } from '../../domain/services.ts';
-import { recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
+import { recordAllowed, recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
 import { denialOf, verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
@@ -53,9 +53,10 @@ async function resolveCaller(c: Context<CallEnv>, next: Next, keys: string[]): P
   // Only this header is trusted. Cloudflare sets it on every request from outside, whereas a client can write
   // X-Forwarded-For.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
-  const verdict = await verifyKey(c.get('services'), apiKey, { clientIp, needs: [] }, () => payerOfAddress(clientIp));
+  const call = { clientIp, needs: [] };
+  const verdict = await verifyKey(c.get('services'), apiKey, call, () => payerOfAddress(clientIp));
   if (!verdict.allowed) {
-    recordVerdict(c.get('services'), verdict, clientIp);
+    recordVerdict(c.get('services'), verdict, call);
     return fail(c, { refused: 'denied', ...denialOf(verdict) });
   }
   c.set('caller', callerOf({ secretHash: verdict.secretHash, needs: [], record: verdict.record }, clientIp));
@@ -63,7 +64,8 @@ async function resolveCaller(c: Context<CallEnv>, next: Next, keys: string[]): P
   await next();
   // Later middleware or the act may have refused the key, for a missing permission say. The use is counted under that
   // code.
-  const code = c.get('keyDenial') ?? 'VALID';
-  recordUse(c.get('services'), { keyId: verdict.key.id, code, clientIp });
+  const denial = c.get('keyDenial');
+  if (denial !== undefined) recordUse(c.get('services'), { keyId: verdict.key.id, code: denial, clientIp });
+  else recordAllowed(c.get('services'), verdict.record, { clientIp, needs: c.get('asked') ?? [] });
   return undefined;
 }

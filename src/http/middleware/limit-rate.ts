@@ -56,6 +56,20 @@ export const limitGivingUp: Needs<BodyPut> = limitOfRoute(async (c, next) => {
   return undefined;
 });
 
+/**
+ * The limit of `verify` and introspection, if the deployment wants one: as many calls as an organisation has, for each
+ * caller. It is counted apart, so that a backend's verifications do not use up anyone's other calls.
+ */
+export const limitVerifying = createMiddleware<CallEnv>(async (c, next) => {
+  const { services, caller } = c.var;
+  if (services.settings.limitsVerifying) {
+    c.header('RateLimit-Policy', VERIFY_POLICY);
+    if (!(await services.limits.organisation.allows(`verify ${payerOfCalls(caller)}`))) return refuse(c);
+  }
+  await next();
+  return undefined;
+});
+
 function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<CallEnv>>(
   middleware: Middleware,
 ): Middleware {
@@ -64,6 +78,7 @@ function limitOfRoute<Middleware extends Needs<BodyPut> | MiddlewareHandler<Call
 }
 
 const POLICY = `"user";q=${CALLS_A_MINUTE.user};w=60, "org";q=${CALLS_A_MINUTE.organisation};w=60`;
+const VERIFY_POLICY = `"verify";q=${CALLS_A_MINUTE.organisation};w=60`;
 
 /** Charges the general limit, and says on the answer what it is. */
 async function allowsCall(c: CallContext): Promise<boolean> {

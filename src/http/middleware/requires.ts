@@ -8,6 +8,7 @@ import { fail } from '../errors.ts';
 /** Answers 403 unless the caller has this permission. */
 export function requires(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
+    note(c, permission);
     if (!c.get('caller').reach.permissions.includes(permission)) {
       return fail(c, { refused: 'denied', code: 'PERMISSION_DENIED', missing: [permission] });
     }
@@ -21,6 +22,7 @@ export function requires(permission: PermissionName) {
  */
 export function requiresToWrite(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
+    note(c, permission);
     if (c.get('caller').reach.permissions.includes(permission)) return next();
     const answer = await confirm(c, permission);
     if (answer !== null) return answer;
@@ -34,6 +36,7 @@ export function requiresToWrite(permission: PermissionName) {
  */
 export function confirmed(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
+    note(c, permission);
     const answer = await confirm(c, permission);
     if (answer !== null) return answer;
     await next();
@@ -46,6 +49,7 @@ export function confirmed(permission: PermissionName) {
  */
 export function stillAllowed(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
+    note(c, permission);
     const again = await reverifyCaller(c.get('services'), c.get('caller'), [permission]);
     if (again.refused) return fail(c, again);
     c.set('caller', again.caller);
@@ -58,4 +62,10 @@ async function confirm(c: Context<CallEnv>, permission: PermissionName): Promise
   if (again.refused) return fail(c, again);
   c.set('caller', again.caller);
   return null;
+}
+
+/** Puts down what the call asks for, so that its use is counted by it. */
+function note(c: Context<CallEnv>, permission: PermissionName): void {
+  const asked = c.get('asked') ?? [];
+  if (!asked.includes(permission)) c.set('asked', [...asked, permission]);
 }

@@ -1,7 +1,10 @@
 import { type Key, type KeyFieldOnWire, statusOf } from '../../domain/keys/key.ts';
+import type { PreviousSecret } from '../../domain/keys/previous-secret.ts';
+import type { Revoked } from '../../domain/keys/revoke-key.ts';
 import { effectivePermissions } from '../../domain/permissions/permissions.ts';
 import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
 import type { VerifiedKey } from '../../domain/verification/key-record.ts';
+import { effectiveByObject } from './effective-by-object.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** How keys are to be shown. */
@@ -11,12 +14,14 @@ interface KeyView {
   includeAllPermissions: boolean;
   /** When each key last allowed a call (unix milliseconds), by key id; null: usage cannot be read now. */
   lastUses: ReadonlyMap<number, number> | null;
+  /** The secrets that were rotated out and still work, by key id. */
+  previousSecrets: ReadonlyMap<number, PreviousSecret>;
 }
 
 export type KeyObject = ReturnType<typeof keyObject>;
 
 /** The key object of the contract, its fields in the contract's order. Routes call `showKey` or `showKeys`. */
-export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: KeyView) {
+export function keyObject(key: Key, { now, includeAllPermissions, lastUses, previousSecrets }: KeyView) {
   return {
     id: key.id,
     label: key.label,
@@ -41,7 +46,20 @@ export function keyObject(key: Key, { now, includeAllPermissions, lastUses }: Ke
     org_id: key.orgId,
     key_hint: key.hint,
     status: statusOf(key, now),
+    paused_at: key.pausedAt === null ? null : formatTimestamp(key.pausedAt),
+    created_by_api_key_id: key.createdByApiKeyId,
+    previous_secret: previousSecretObject(previousSecrets.get(key.id)),
   } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
+}
+
+function previousSecretObject(previous: PreviousSecret | undefined) {
+  if (previous === undefined) return null;
+  const { hint, retiresAt, lastUsedAt } = previous;
+  return {
+    hint,
+    retires_at: formatTimestamp(retiresAt),
+    ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt === null ? null : formatTimestamp(lastUsedAt) }),
+  };
 }
 
 function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string | null {
@@ -49,7 +67,7 @@ function lastUseOf({ id }: Key, lastUses: ReadonlyMap<number, number>): string |
   return lastUsedAt === undefined ? null : formatTimestamp(lastUsedAt);
 }
 
-/** The read-only fields of the key object: a PUT accepts and ignores them. */
+/** The read-only fields of an answer that shows a key: a PUT accepts and ignores them. */
 export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'id',
   'user_id',
@@ -67,7 +85,16 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
   'org_id',
   'key_hint',
   'status',
+  'paused_at',
+  'created_by_api_key_id',
+  'previous_secret',
+  'effective_by',
 ];
+
+/** The answer to a revocation. */
+export function revokedObject({ keyId, effectiveBy }: Revoked) {
+  return { id: keyId, status: 'success', effective_by: effectiveByObject(effectiveBy) };
+}
 
 /** A verified key, as `GET /current` and `POST /verify` show it. All of it comes from the verification itself. */
 export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {

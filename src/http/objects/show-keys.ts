@@ -1,7 +1,9 @@
-import type { Key } from '../../domain/keys/key.ts';
+import type { ChangedKey, Key } from '../../domain/keys/key.ts';
+import { findPreviousSecrets } from '../../domain/keys/previous-secret.ts';
 import type { KeyWithSecret } from '../../domain/keys/replay-key.ts';
 import type { Services } from '../../domain/services.ts';
 import { findLastUses } from '../../domain/usage/report-usage.ts';
+import { effectiveByObject } from './effective-by-object.ts';
 import { type KeyObject, keyObject } from './key-object.ts';
 
 /*
@@ -26,18 +28,29 @@ export async function showKey(services: Services, key: Key, shown: Shown = {}): 
   return toObject(key);
 }
 
-/** A key as it was when a secret was made for it, with that secret. */
-export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt }: KeyWithSecret): KeyObject & { api_key: string } {
+/** A key as a change left it, and by when the change holds. */
+export async function showChangedKey(services: Services, { key, effectiveBy }: ChangedKey) {
+  return { ...(await showKey(services, key)), effective_by: effectiveByObject(effectiveBy) };
+}
+
+/** A key as it was when a secret was made for it, with that secret last. */
+export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt, previous, effectiveBy }: KeyWithSecret) {
   const lastUses =
     lastUsedAt === undefined ? null : new Map(lastUsedAt === null ? [] : [[key.id, lastUsedAt] as const]);
-  return { ...keyObject(key, { now: madeAt, includeAllPermissions: false, lastUses }), api_key: apiKey };
+  const previousSecrets = new Map(previous === null ? [] : [[key.id, previous] as const]);
+  return {
+    ...keyObject(key, { now: madeAt, includeAllPermissions: false, lastUses, previousSecrets }),
+    effective_by: effectiveByObject(effectiveBy),
+    api_key: apiKey,
+  };
 }
 
 async function prepare(services: Services, keys: readonly Key[], { includeAllPermissions = false }: Shown) {
-  const lastUses = await findLastUses(
-    services,
-    keys.map(({ id }) => id),
-  );
-  const view = { now: services.now(), includeAllPermissions, lastUses };
+  const ids = keys.map(({ id }) => id);
+  const [lastUses, previousSecrets] = await Promise.all([
+    findLastUses(services, ids),
+    findPreviousSecrets(services, keys),
+  ]);
+  const view = { now: services.now(), includeAllPermissions, lastUses, previousSecrets };
   return (key: Key) => keyObject(key, view);
 }

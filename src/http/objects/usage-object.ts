@@ -10,6 +10,25 @@ export function usageObject(report: UsageReport) {
     sources: report.sources.map(sourceObject),
     refused_sources: report.refusedSources.map(sourceObject),
     suggested_ip_whitelist: report.suggestedAllowlist,
+    permissions: report.permissions.map(({ name, count, lastSeen }) => ({
+      name,
+      count,
+      last_seen: formatTimestamp(lastSeen),
+    })),
+    suggested_permissions: report.suggestedPermissions,
+    secrets: report.secrets.map(secretObject),
+  };
+}
+
+function secretObject({ hint, retiresAt, count, lastUsedAt, hours, sources }: UsageReport['secrets'][number]) {
+  return {
+    hint,
+    current: retiresAt === null,
+    retires_at: retiresAt === null ? null : formatTimestamp(retiresAt),
+    count,
+    last_used_at: lastUsedAt === null ? null : formatTimestamp(lastUsedAt),
+    hours: hours.map(({ hour, count: calls }) => ({ hour: formatTimestamp(hour), count: calls })),
+    sources: sources.map(sourceObject),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { rehearseUser } from '../../domain/rehearsal/rehearse-user.ts';
 import { inviteUser } from '../../domain/sessions/invite-user.ts';
 import { changeUser } from '../../domain/users/change-user.ts';
 import { createUser } from '../../domain/users/create-user.ts';
@@ -10,13 +11,16 @@ import type { CallEnv, CallVariables } from '../context.ts';
 import { fail } from '../errors.ts';
 import { accessibleUser, USER_ID, type UserPut } from '../middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../middleware/body.ts';
-import { limitSearches } from '../middleware/limit-costly-reads.ts';
+import { limitCostlyReads, limitSearches } from '../middleware/limit-costly-reads.ts';
 import { limitByBody, limitTakingAway } from '../middleware/limit-rate.ts';
-import { confirmed, requires, requiresToWrite } from '../middleware/requires.ts';
+import { confirmed, requires, requiresToWrite, stillAllowed } from '../middleware/requires.ts';
 import { replayHeaders, retryable } from '../middleware/retryable.ts';
 import { validJson, validQuery } from '../middleware/validated.ts';
+import { effectiveByObject } from '../objects/effective-by-object.ts';
 import { pageOf } from '../objects/page.ts';
+import { rehearsalObject } from '../objects/rehearsal-object.ts';
 import { userObject } from '../objects/user-object.ts';
+import { rehearseUserBody } from '../schemas/rehearsals.ts';
 import { disablesUser, newUserBody, readableFixedFields, userListQuery, userPatchBody } from '../schemas/users.ts';
 
 /** `/v2/user` */
@@ -75,10 +79,35 @@ export const userRoutes = new Hono<CallEnv>()
       const { services, caller, user } = c.var;
       const changed = await changeUser(services, caller, user, c.req.valid('json'));
       if (changed.refused) return fail(c, changed);
-      const { userId, revokedKeys } = changed;
+      const { userId, revokedKeys, effectiveBy } = changed;
       return c.json({
         id: userId,
         status: 'success',
+        effective_by: effectiveByObject(effectiveBy),
+        ...(revokedKeys.length > 0 ? { revoked_api_keys: revokedKeys } : {}),
+      });
+    },
+  )
+
+  .post(
+    `/${USER_ID}/rehearse`,
+    requires('user_manage'),
+    limitCostlyReads,
+    jsonBody,
+    stillAllowed('user_manage'),
+    accessibleUser,
+    ...validJson(rehearseUserBody),
+    async (c) => {
+      const { services, caller, user } = c.var;
+      const { days, act } = c.req.valid('json');
+      const rehearsed = await rehearseUser(services, caller, user, act, days);
+      if (rehearsed.refused) return fail(c, rehearsed);
+      const { rehearsal, revokedKeys } = rehearsed;
+      return c.json({
+        id: user.id,
+        days,
+        ...rehearsalObject(rehearsal),
+        keys: rehearsal.keys,
         ...(revokedKeys.length > 0 ? { revoked_api_keys: revokedKeys } : {}),
       });
     },
@@ -110,6 +139,6 @@ export const userRoutes = new Hono<CallEnv>()
       const { services, caller, user } = c.var;
       const deleted = await deleteUser(services, caller, user);
       if (deleted.refused) return fail(c, deleted);
-      return c.json({ id: deleted.userId, status: 'success' });
+      return c.json({ id: deleted.userId, status: 'success', effective_by: effectiveByObject(deleted.effectiveBy) });
     },
   );

@@ -5,6 +5,7 @@ import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
 import { authenticateGateway } from '../middleware/authenticate.ts';
 import { formBody, jsonBody } from '../middleware/body.ts';
+import { limitVerifying } from '../middleware/limit-rate.ts';
 import { requires, stillAllowed } from '../middleware/requires.ts';
 import { validForm, validJson } from '../middleware/validated.ts';
 import { introspectionObject } from '../objects/introspection-object.ts';
@@ -14,6 +15,7 @@ import { introspectionForm, verifyKeyBody } from '../schemas/keys.ts';
 /** `/v2/api_keys/verify` */
 export const verificationRoutes = new Hono<CallEnv>().post(
   '/',
+  limitVerifying,
   requires('api_key_verify'),
   jsonBody,
   stillAllowed('api_key_verify'),
@@ -34,6 +36,7 @@ export const verificationRoutes = new Hono<CallEnv>().post(
 export const introspectionRoutes = new Hono<CallEnv>().post(
   '/',
   authenticateGateway,
+  limitVerifying,
   requires('api_key_verify'),
   formBody,
   stillAllowed('api_key_verify'),

@@ -152,17 +152,25 @@ const givenKey = z.string().trim();
 /** Body of `POST /api_keys/find`. */
 export const findKeyBody = z.strictObject({ api_key: givenKey }).transform((body) => body.api_key);
 
+const overlapSeconds = z.int('Must be a whole number.').min(0, OVERLAP_RANGE).max(MAX_OVERLAP_SECONDS, OVERLAP_RANGE);
+
 /** Body of `POST /api_keys/rotate/{id}`: how long the old secret goes on working, and whether to end an earlier overlap. */
 export const rotateKeyBody = z
   .strictObject({
-    overlap_seconds: z
-      .int('Must be a whole number.')
-      .min(0, OVERLAP_RANGE)
-      .max(MAX_OVERLAP_SECONDS, OVERLAP_RANGE)
-      .default(0),
+    overlap_seconds: overlapSeconds.default(0),
     end_previous: z.boolean().default(false),
   })
   .transform((body) => ({ overlapSeconds: body.overlap_seconds, endsPrevious: body.end_previous }));
+
+/** Body of `POST /api_keys/overlap/{id}`: how long the old secret goes on working from now. 0 ends its overlap. */
+export const overlapBody = z
+  .strictObject({ overlap_seconds: overlapSeconds })
+  .transform((body) => ({ overlapSeconds: body.overlap_seconds }));
+
+/** Whether such a body ends the overlap, and so takes rights away. */
+export function endsOverlap(body: unknown): boolean {
+  return overlapBody.safeParse(body).data?.overlapSeconds === 0;
+}
 
 const neededPermissions = list(z.string().refine(isPermissionName, NO_SUCH_PERMISSION), PERMISSION_NAMES.length)
   .default([])

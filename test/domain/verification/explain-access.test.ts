@@ -19,7 +19,9 @@ function recordOf(fields: Partial<Stored> = {}): KeyRecord {
     userDisabled: false,
     label: 'a key',
     createdAt: 0,
+    secretCreatedAt: 0,
     revoked: false,
+    paused: false,
     retiresAt: null,
     expirationDate: null,
     ipWhitelist: [],
@@ -42,6 +44,7 @@ function explain(record: KeyRecord, call: Parameters<typeof explainAccess>[1] = 
 test('every check is there, in the order of the contract, with what it refuses with', () => {
   expect(explain(recordOf()).checks.map(({ check, code }) => [check, code])).toEqual([
     ['revocation', 'REVOKED'],
+    ['pause', 'PAUSED'],
     ['user', 'USER_DISABLED'],
     ['expiry', 'EXPIRED'],
     ['address', 'IP_NOT_ALLOWED'],
@@ -52,13 +55,14 @@ test('every check is there, in the order of the contract, with what it refuses w
 test('for a call that is allowed, every check passed and needs no remedy', () => {
   const { code, checks } = explain(recordOf());
   expect(code).toBe('VALID');
-  expect(checks.map(({ passed, remedy }) => [passed, remedy])).toEqual(Array(5).fill([true, null]));
+  expect(checks.map(({ passed, remedy }) => [passed, remedy])).toEqual(Array(6).fill([true, null]));
   for (const { detail } of checks) expect(detail).toMatch(/\.$/);
 });
 
 test('all that is in the way is named at once, and the first of it is the verdict', () => {
   const record = recordOf({
     revoked: true,
+    paused: true,
     userDisabled: true,
     expirationDate: '2027-03-01',
     ipWhitelist: ['192.0.2.0/24'],
@@ -66,7 +70,7 @@ test('all that is in the way is named at once, and the first of it is the verdic
   });
   const { code, checks } = explain(record, { clientIp: '198.51.100.1', needs: ['review_read'] });
   expect(code).toBe('REVOKED');
-  expect(checks.map(({ passed }) => passed)).toEqual([false, false, false, false, false]);
+  expect(checks.map(({ passed }) => passed)).toEqual([false, false, false, false, false, false]);
   for (const { detail, remedy } of checks) {
     expect(detail).toMatch(/\.$/);
     expect(remedy).toMatch(/\.$/);
@@ -76,6 +80,7 @@ test('all that is in the way is named at once, and the first of it is the verdic
 test.each<[string, Partial<Stored>, CheckExplanation['check'], string]>([
   ['was revoked', { revoked: true }, 'revocation', 'REVOKED'],
   ['was rotated out', { retiresAt: NOW }, 'revocation', 'REVOKED'],
+  ['is paused', { paused: true }, 'pause', 'PAUSED'],
   ['has a disabled user', { userDisabled: true }, 'user', 'USER_DISABLED'],
   ['has expired', { expirationDate: '2027-03-01' }, 'expiry', 'EXPIRED'],
   ['has a list, and no address is known', { ipWhitelist: ['192.0.2.1'] }, 'address', 'IP_NOT_ALLOWED'],

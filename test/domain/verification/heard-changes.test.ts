@@ -25,6 +25,8 @@ function recordAt(seq: number, epoch = 'first'): VerificationRecord {
     label: 'a key',
     createdAt: 0,
     revoked: false,
+    paused: false,
+    secretCreatedAt: 1_795_582_729_206,
     retiresAt: null,
     expirationDate: null,
     ipWhitelist: [],
@@ -61,7 +63,9 @@ function oldestUsable(heard: HeardChanges): number {
 describe('the age of what was heard', () => {
   test.each([
     ['at that moment', 0, true],
-    ['just within the bound', BOUND, true],
+    ['just within the bound', BOUND - 1, true],
+    // An answer says that from this moment on a change holds everywhere.
+    ['just as old as the bound', BOUND, false],
     ['just past it', BOUND + 1, false],
     ['long past it', 100 * BOUND, false],
     ['by a clock that went back a little', -1, false],
@@ -83,8 +87,8 @@ describe('the age of what was heard', () => {
 
   test('a longer one may be allowed', () => {
     const heard = hearing();
-    expect(heard.isUsable(recordAt(100), NOW + 300_000, 300_000)).toBe(true);
-    expect(heard.isUsable(recordAt(100), NOW + 300_001, 300_000)).toBe(false);
+    expect(heard.isUsable(recordAt(100), NOW + 299_999, 300_000)).toBe(true);
+    expect(heard.isUsable(recordAt(100), NOW + 300_000, 300_000)).toBe(false);
   });
 
   test('nothing may be used before anything was heard, however long is allowed', () => {
@@ -240,7 +244,7 @@ describe('answers that overtake each other', () => {
     heard.hear(heard.ask(NOW + 2), answerOf({ head: 30, lowest: 30, changes: [ofKey(30)] }), '0003');
     heard.hear(early, answerOf({ head: 10, lowest: 1 }), '0001');
     expect(oldestUsable(heard)).toBe(30);
-    expect([29, 30].map((seq) => heard.isUsable({ ...recordAt(seq), keyId: 8 }, NOW + 2 + BOUND, BOUND))).toEqual([
+    expect([29, 30].map((seq) => heard.isUsable({ ...recordAt(seq), keyId: 8 }, NOW + 1 + BOUND, BOUND))).toEqual([
       true,
       true,
     ]);

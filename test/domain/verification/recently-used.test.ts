@@ -32,7 +32,16 @@ test('records with the longest lists take no more memory than others: fewer of t
   const ipWhitelist = Array.from({ length: 100 }, (_, entry) => `2001:db8:${entry}::/64`);
   const record = compileKeyRecord({
     ...{ epoch: 'e', seq: 1, keyId: 1, orgId: 1, userId: 'a'.repeat(24), userType: 'user', userRole: 'PUBLISHER' },
-    ...{ userDisabled: false, label: 'l', revoked: false, retiresAt: null, expirationDate: null, ipWhitelist },
+    ...{
+      userDisabled: false,
+      label: 'l',
+      revoked: false,
+      paused: false,
+      secretCreatedAt: 0,
+      retiresAt: null,
+      expirationDate: null,
+      ipWhitelist,
+    },
     ...{ hasRestrictedPermissions: false, permissions: [], createdAt: 0 },
   });
   for (let index = 0; index < 5_000; index++) memory.records.set(`hash ${index}`, record);

@@ -1,0 +1,7 @@
+import type { EffectiveBy } from '../../domain/verification/effective-by.ts';
+import { formatTimestamp } from './timestamps.ts';
+
+/** The `effective_by` of the contract: from when on a change holds everywhere. */
+export function effectiveByObject({ normally, inAnOutage }: EffectiveBy) {
+  return { normally: formatTimestamp(normally), in_an_outage: formatTimestamp(inAnOutage) };
+}
