@@ -150,7 +150,8 @@ function describeRetryProblem(problem: RetryRefusal['problem']): ErrorAnswer<Con
   }
 }
 
-function describeShortfall(shortfall: Shortfall): string {
+/** Why an act is out of reach, as a sentence for whoever asked. */
+export function describeShortfall(shortfall: Shortfall): string {
   switch (shortfall.rule) {
     case 'owner':
       return "Another user's personal key can be revoked or paused, but not changed, rotated or seen.";

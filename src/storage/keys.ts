@@ -76,6 +76,7 @@ export interface KeyFilter {
   scope: { orgId: number } | { userId: string };
   status?: KeyStatus | undefined;
   userType?: 'bot' | 'user' | undefined;
+  userId?: string | undefined;
   /** In the label or the hint, whatever the case. */
   searchText?: string | undefined;
   /** Today's date (UTC, `YYYY-MM-DD`), which decides what is `expired`. */
@@ -92,6 +93,7 @@ export async function readKeys(
   const condition = and(
     'orgId' in filter.scope ? eq(apiKeys.orgId, filter.scope.orgId) : eq(apiKeys.userId, filter.scope.userId),
     filter.userType === undefined ? undefined : eq(apiKeys.userType, filter.userType),
+    filter.userId === undefined ? undefined : eq(apiKeys.userId, filter.userId),
     filter.status === undefined ? undefined : statusCondition(filter.status, filter.today),
     // instr and not LIKE: a search for `100%` looks for a percent sign.
     search === undefined
@@ -112,6 +114,37 @@ export async function readKeys(
     selectKeys(db).where(inArray(apiKeys.id, onPage)).orderBy(desc(apiKeys.id)),
   ]);
   return { keys, count: counted[0]?.count ?? 0 };
+}
+
+/** So many keys are counted by kind and status. */
+const MAX_COUNTED = 10_000;
+
+/**
+ * How many keys there are of each kind and status, as shown above a list. It reads the list's index alone, and no more
+ * than a bound of it.
+ * @returns null when there are more keys than that
+ */
+export async function readKeyCounts(
+  db: Database,
+  scope: KeyFilter['scope'],
+  today: string,
+): Promise<{ userType: 'bot' | 'user'; status: 'active' | 'paused' | 'disabled' | 'expired'; count: number }[] | null> {
+  const status = sql<'active' | 'paused' | 'disabled' | 'expired'>`CASE
+    WHEN ${apiKeys.revokedAt} IS NOT NULL THEN 'disabled'
+    WHEN ${apiKeys.pausedAt} IS NOT NULL THEN 'paused'
+    WHEN ${apiKeys.expirationDate} <= ${today} THEN 'expired'
+    ELSE 'active' END`;
+  const counted = db
+    .select({ userType: apiKeys.userType, status: status.as('status') })
+    .from(apiKeys)
+    .where('orgId' in scope ? eq(apiKeys.orgId, scope.orgId) : eq(apiKeys.userId, scope.userId))
+    .limit(MAX_COUNTED + 1)
+    .as('counted');
+  const rows = await db
+    .select({ userType: counted.userType, status: counted.status, count: count() })
+    .from(counted)
+    .groupBy(counted.userType, sql`status`);
+  return rows.reduce((sum, row) => sum + row.count, 0) > MAX_COUNTED ? null : rows;
 }
 
 function statusCondition(status: KeyStatus, today: string): SQL | undefined {

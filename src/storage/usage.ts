@@ -318,3 +318,72 @@ export async function forgetUses(
 function oldestKept(now: number): number {
   return (Math.floor(now / DAY_MS) - DAYS_KEPT) * DAY_MS;
 }
+
+export interface RecentUse {
+  /** Calls by day (days since the epoch) and code. */
+  days: { day: number; code: string; count: number }[];
+  /** Calls that were allowed in the last 24 hours, the hour that has begun included. */
+  allowedIn24h: number;
+  /** Unix milliseconds; null: never. */
+  lastUsedAt: number | null;
+  /** The network that it was allowed from last; null: none is kept. */
+  lastNetwork: string | null;
+}
+
+/**
+ * How keys were used of late, for a page of a list. It reads by the keys' own rows: at most 96 hours and 14 days of each
+ * code, and the networks that are kept of a key.
+ * @param hour the hour that has begun, since the epoch
+ */
+export async function readRecentUses(
+  db: UsageDatabase,
+  keyIds: readonly number[],
+  { hour, sinceDay }: { hour: number; sinceDay: number },
+): Promise<Map<number, RecentUse>> {
+  const day = sql<number>`${usageHours.hour} / 24`;
+  const lately = sql<number>`sum(CASE WHEN ${usageHours.hour} > ${hour - 24} THEN ${usageHours.count} ELSE 0 END)`;
+  const [hours, days, last, networks] = await db.batch([
+    db
+      .select({
+        keyId: usageHours.keyId,
+        day: day.as('day'),
+        code: usageHours.code,
+        count: sql<number>`sum(${usageHours.count})`.as('calls'),
+        lately: lately.as('lately'),
+      })
+      .from(usageHours)
+      .where(and(isOneOf(usageHours.keyId, keyIds), gte(usageHours.hour, sinceDay * 24)))
+      .groupBy(usageHours.keyId, day, usageHours.code),
+    db
+      .select()
+      .from(usageDays)
+      .where(and(isOneOf(usageDays.keyId, keyIds), gte(usageDays.day, sinceDay))),
+    db.select().from(usageLast).where(isOneOf(usageLast.keyId, keyIds)),
+    // SQLite takes the other columns of a group from the row that has the maximum.
+    db
+      .select({
+        keyId: usageSources.keyId,
+        network: usageSources.network,
+        lastSeen: max(usageSources.lastSeen).as('last_seen'),
+      })
+      .from(usageSources)
+      .where(and(isOneOf(usageSources.keyId, keyIds), eq(usageSources.refused, false)))
+      .groupBy(usageSources.keyId),
+  ]);
+  const lastOf = new Map(last.map(({ keyId, lastUsedAt }) => [keyId, lastUsedAt]));
+  const networkOf = new Map(networks.map(({ keyId, network }) => [keyId, network]));
+  return new Map(
+    keyIds.map((id) => [
+      id,
+      {
+        days: [...days, ...hours].filter(({ keyId }) => keyId === id),
+        allowedIn24h: hours.reduce(
+          (sum, row) => (row.keyId === id && row.code === ALLOWED ? sum + row.lately : sum),
+          0,
+        ),
+        lastUsedAt: lastOf.get(id) ?? null,
+        lastNetwork: networkOf.get(id) ?? null,
+      },
+    ]),
+  );
+}

@@ -55,6 +55,7 @@ const ORIGIN = 'https://keys.example.com';
 const main: KeysPageProps = {
   frame: ADMIN,
   tab: 'main',
+  seesMain: true,
   counts: { main: 287, personal: 46 },
   seesKeysOfOthers: true,
   mayCreate: true,
@@ -544,7 +545,8 @@ export const EXAMPLES = {
       {...main}
       frame={MANAGER}
       tab="personal"
-      counts={{ main: null, personal: 3 }}
+      seesMain={false}
+      counts={{ main: 0, personal: 3 }}
       seesKeysOfOthers={false}
       filters={[
         { name: 'All', status: undefined, count: 3 },

@@ -61,7 +61,8 @@ export const limitActs = createMiddleware<SessionEnv>(async (c, next) => {
   await next();
 });
 
-async function allowsCall(c: { var: SessionEnv['Variables'] }): Promise<boolean> {
+/** Charges the general limit. */
+export async function allowsCall(c: { var: SessionEnv['Variables'] }): Promise<boolean> {
   const { services, caller } = c.var;
   if (!services.settings.limitsCalls) return true;
   return (

@@ -7,7 +7,7 @@ import { effectiveFromNow } from '../verification/effective-by.ts';
 import { expiryMoment } from '../verification/expiration.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { ChangedKey, Key } from './key.ts';
-import { findKeyShortfall, refuseKeyReach } from './key-reach.ts';
+import { findKeyShortfall, findTakingShortfall, refuseKeyReach } from './key-reach.ts';
 
 /**
  * Ends the overlap of a rotation, or moves its end: `overlapSeconds` from now, but never beyond the key's expiry. An
@@ -38,7 +38,7 @@ async function tryChange(
   const expiresAt = key.expirationDate === null ? Number.POSITIVE_INFINITY : expiryMoment(key.expirationDate);
   const endsAt = Math.max(now, Math.min(now + overlapSeconds * 1000, expiresAt));
   const takesAway = endsAt <= (presentEnd ?? now);
-  const shortfall = takesAway ? findEndingShortfall(caller, key) : findKeyShortfall(caller, key);
+  const shortfall = takesAway ? findTakingShortfall(caller, key) : findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.overlap', key, shortfall);
   if (presentEnd === null) return { refused: 'invalid', fields: { overlap_seconds: NO_OVERLAP } };
   const changed = await commitOverlap(
@@ -60,10 +60,6 @@ async function tryChange(
     },
   );
   return changed === null ? null : { key: changed, effectiveBy: effectiveFromNow(services, endsAt) };
-}
-
-function findEndingShortfall(caller: Caller, key: Key) {
-  return key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER' ? ({ rule: 'provider_keys' } as const) : null;
 }
 
 function toSeconds(milliseconds: number): number {

@@ -48,6 +48,14 @@ export function findKeyShortfall(
   });
 }
 
+/**
+ * Why the caller, who has access to the key, may not revoke or pause it, nor end its overlap; null: it may. Keys of
+ * PROVIDER users are revoked by PROVIDER only.
+ */
+export function findTakingShortfall(caller: Caller, key: Pick<Key, 'userRole'>): Shortfall | null {
+  return key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER' ? { rule: 'provider_keys' } : null;
+}
+
 /** `refuseReach` for an existing key. */
 export function refuseKeyReach(
   services: Stores,

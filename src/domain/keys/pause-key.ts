@@ -5,7 +5,7 @@ import type { Acting } from '../services.ts';
 import { effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { ChangedKey, Key } from './key.ts';
-import { refuseKeyReach } from './key-reach.ts';
+import { findTakingShortfall, refuseKeyReach } from './key-reach.ts';
 
 /**
  * Pauses a key that the caller has access to: its calls are refused until it is resumed. The rules are those of a
@@ -20,9 +20,8 @@ async function tryPause(services: Acting, caller: Caller, key: Key): Promise<Out
   if (key.revokedAt !== null) {
     return { refused: 'invalid', fields: { disabled: 'A revoked key cannot be paused: it is refused for good.' } };
   }
-  if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
-    return refuseKeyReach(services, caller, 'api_key.pause', key, { rule: 'provider_keys' });
-  }
+  const shortfall = findTakingShortfall(caller, key);
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.pause', key, shortfall);
   if (key.pausedAt !== null) return { key, effectiveBy: effectiveFromNow(services) };
   const isOwn = key.id === caller.apiKeyId;
   const paused = await storage.pauseKey(

@@ -33,7 +33,8 @@ async function tryResume(services: Acting, caller: Caller, key: Key): Promise<Ou
   return resumed === null ? null : { key: resumed, effectiveBy: effectiveFromNow(services) };
 }
 
-function findResumeShortfall(caller: Caller, key: Key): Shortfall | null {
+/** Why the caller may not resume a paused key; null: it may. */
+export function findResumeShortfall(caller: Caller, key: Key): Shortfall | null {
   const belongsTo = belongingOf(caller, key);
   // Of another user's personal key counts what would count if it were made now: whether the caller may give the role.
   const counted = belongsTo === 'another' ? 'new_for_another' : belongsTo;

@@ -5,7 +5,7 @@ import type { Acting } from '../services.ts';
 import { type EffectiveBy, effectiveFromNow } from '../verification/effective-by.ts';
 import { actOnKey } from './act-on-key.ts';
 import type { Key } from './key.ts';
-import { refuseKeyReach } from './key-reach.ts';
+import { findTakingShortfall, refuseKeyReach } from './key-reach.ts';
 
 /** A key that was revoked, or whose overlap was ended. */
 export interface Revoked {
@@ -25,9 +25,8 @@ export function revokeKey(services: Acting, caller: Caller, key: Key): Promise<O
 
 /** @returns null when, since the judgement, the caller was changed, the key revoked or its user made PROVIDER */
 async function tryRevoke(services: Acting, caller: Caller, key: Key): Promise<Outcome<Revoked> | null> {
-  if (key.userRole === 'PROVIDER' && caller.user.role !== 'PROVIDER') {
-    return refuseKeyReach(services, caller, 'api_key.revoke', key, { rule: 'provider_keys' });
-  }
+  const shortfall = findTakingShortfall(caller, key);
+  if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.revoke', key, shortfall);
   if (key.revokedAt !== null) return { keyId: key.id, effectiveBy: effectiveFromNow(services) };
   const isOwn = key.id === caller.apiKeyId;
   const revoked = await storage.revokeKey(

@@ -52,7 +52,8 @@ async function tryInvite(
   return link === null ? null : { ...link, userId: user.id };
 }
 
-function findInviteShortfall({ reach, user: { role } }: Caller, user: User): Shortfall | null {
+/** Why the caller may not make a sign-in link for a person; null: it may. */
+export function findInviteShortfall({ reach, user: { role } }: Caller, user: User): Shortfall | null {
   const mayMakeKeysForOthers = role === 'ORG_ADMIN' || role === 'PROVIDER';
   return (
     findUserShortfall(reach, user.role) ??

@@ -140,7 +140,7 @@ const MAX_FIELD_NAME_LENGTH = 40;
  * The first message for each wrong field; a nested field is named as `ip_whitelist.2`. Beyond 50 fields, `body` says
  * how many more are wrong.
  */
-function messagesByField(
+export function messagesByField(
   issues: readonly z.core.$ZodIssue[],
   more: Record<string, string> = {},
 ): Record<string, string> {
