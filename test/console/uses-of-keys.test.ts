@@ -161,7 +161,8 @@ describe('the rows that are read for a page', () => {
     expect(before).toBeLessThanOrEqual(30 * (ROWS_OF_KEY + 12));
     await fillUsage({ from: 1_030, to: 1_429 }, NOW, ['VALID']);
     await env.USAGE_DB.prepare('ANALYZE').run();
-    expect(await rowsFor(PAGE)).toBe(before);
+    // Each search may read the row after its last.
+    expect(await rowsFor(PAGE)).toBeLessThanOrEqual(before + 4);
   });
 
   test('are bounded for a page of 100 keys, the most there is', async () => {

@@ -22,9 +22,9 @@ export interface KeysFilter {
 export interface KeysPageProps {
   frame: SignedInFrame;
   tab: KeysTab;
-  /** How many keys are behind each tab; `main` is null for those who have no access to main keys. */
-  counts: { main: number | null; personal: number };
-  /** Whether the personal keys are those of all users, or the viewer's own. */
+  /** How many keys are behind each tab; null: there are too many to count. */
+  counts: { main: number | null; personal: number | null };
+  /** Whether the viewer has access to main keys, and to the personal keys of all users; else to its own keys alone. */
   seesKeysOfOthers: boolean;
   /** Null: the viewer may create no key, for the reason that its role has no such permission. */
   mayCreate: boolean;
@@ -53,7 +53,7 @@ export function KeysPage(props: KeysPageProps) {
   const { frame, tab, counts, seesKeysOfOthers, query, mayCreate } = props;
   const kind = tab === 'main' ? 'main' : seesKeysOfOthers ? 'personal' : 'own';
   const tabName = tab === 'main' ? 'Main integrations' : 'Personal';
-  const all = tab === 'main' ? (counts.main ?? 0) : counts.personal;
+  const all = tab === 'main' ? counts.main : counts.personal;
   const isNarrowed = (query.status ?? query.search_text ?? query.user_id) !== undefined;
   const isEmpty = all === 0 && !isNarrowed;
   const state = isEmpty ? 'No keys yet' : props.found === 0 ? 'Nothing found' : tabName;
@@ -73,14 +73,14 @@ export function KeysPage(props: KeysPageProps) {
       <nav class="tabs" aria-label="Kind of key">
         <ul>
           <li>
-            {counts.main === null ? (
-              <span class="off">
-                Main integrations <span class="n">administrators only</span>
-              </span>
-            ) : (
+            {seesKeysOfOthers ? (
               <TabLink href={links.keys({ type: 'bot' })} isCurrent={tab === 'main'} count={counts.main}>
                 Main integrations
               </TabLink>
+            ) : (
+              <span class="off">
+                Main integrations <span class="n">administrators only</span>
+              </span>
             )}
           </li>
           <li>
@@ -95,16 +95,16 @@ export function KeysPage(props: KeysPageProps) {
   );
 }
 
-function TabLink(props: { href: string; isCurrent: boolean; count: number; children: string }) {
+function TabLink(props: { href: string; isCurrent: boolean; count: number | null; children: string }) {
   return (
     <a href={props.href} aria-current={props.isCurrent ? 'page' : undefined}>
       {props.children}
-      <span class="n">{number(props.count)}</span>
+      {props.count !== null && <span class="n">{number(props.count)}</span>}
     </a>
   );
 }
 
-function List(props: KeysPageProps & { all: number }) {
+function List(props: KeysPageProps & { all: number | null }) {
   const { frame, tab, filters, query, keys, page, perPage, found, seesKeysOfOthers } = props;
   const caption =
     tab === 'main'
@@ -210,7 +210,7 @@ function NoKeysYet({ tab, mayCreate, origin }: Pick<KeysPageProps, 'tab' | 'mayC
   );
 }
 
-function NothingFound({ tab, query, foundElsewhere, all }: KeysPageProps & { all: number }) {
+function NothingFound({ tab, query, foundElsewhere, all }: KeysPageProps & { all: number | null }) {
   const kind = tab === 'main' ? 'main' : 'personal';
   const otherKind = tab === 'main' ? 'personal' : 'main';
   const otherType = tab === 'main' ? 'user' : 'bot';
@@ -232,7 +232,8 @@ function NothingFound({ tab, query, foundElsewhere, all }: KeysPageProps & { all
       )}
       <div class="row">
         <a class="btn" href={links.keys({ type: query.type })}>
-          Show all {number(all)} {kind} keys
+          Show all {all !== null && `${number(all)} `}
+          {kind} keys
         </a>
         {foundElsewhere !== null && foundElsewhere > 0 && (
           <a class="btn" href={links.keys({ type: otherType, search_text: search })}>
