@@ -9,6 +9,8 @@ import { usageDays, usageHours, usageLast, usageSources } from './usage-schema.t
  * most 96 hours for each code, 10 days for each code, and 100 networks.
  */
 
+const ALLOWED = 'VALID';
+
 /** Since when counts are wanted: days and hours since the epoch, each itself included. */
 interface Since {
   day: number;
@@ -59,4 +61,22 @@ export async function readUsesOfKeys(db: UsageDatabase, keyIds: readonly number[
   ]);
   // Hours are added to their days after three days, so none of those is recent.
   return { days: [...days.map((counted) => ({ ...counted, recent: 0 })), ...hours], last, sources };
+}
+
+/** Allowed calls of each of these keys since an hour (hours since the epoch), and the last one of each key. */
+export async function readRecentCalls(
+  db: UsageDatabase,
+  keyIds: readonly number[],
+  sinceHour: number,
+): Promise<{ calls: { keyId: number; count: number }[]; last: UsesOfKeys['last'] }> {
+  const { keyId, hour, code, count } = usageHours;
+  const [calls, last] = await db.batch([
+    db
+      .select({ keyId, count: sql<number>`sum(${count})`.as('calls') })
+      .from(usageHours)
+      .where(and(isOneOf(keyId, keyIds), gte(hour, sinceHour), eq(code, ALLOWED)))
+      .groupBy(keyId),
+    db.select().from(usageLast).where(isOneOf(usageLast.keyId, keyIds)),
+  ]);
+  return { calls, last };
 }

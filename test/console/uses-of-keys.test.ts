@@ -1,10 +1,7 @@
-import { createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
-import type { Services } from '../../src/domain/services.ts';
 import { findUses, type KeyUse } from '../../src/domain/usage/find-uses.ts';
+import { NO_USAGE_DB, openServices } from '../support/domain.ts';
 import { countRowsRead } from '../support/rows-read.ts';
 import { deliverCounts, fillUsage } from '../support/usage-counts.ts';
 
@@ -14,9 +11,7 @@ const DAY_MS = 24 * HOUR_MS;
 const NOW = Date.parse('2026-11-25T10:30:00Z');
 const TODAY = Date.parse('2026-11-25');
 
-function servicesAt(now: number, replaced: Partial<Env> = {}): Services {
-  return { ...compose({ ...env, ...replaced }, createExecutionContext(), newIsolate()), now: () => now };
-}
+const servicesAt = (now: number, replaced: Partial<Env> = {}) => openServices(replaced, () => now);
 
 async function useOf(id: number, now = NOW): Promise<KeyUse> {
   const use = (await findUses(servicesAt(now), [id]))?.get(id);
@@ -118,22 +113,11 @@ describe('how a key of a page is used:', () => {
 
 describe('when usage cannot be read,', () => {
   test('there is no use, which is not the same as none', async () => {
-    const USAGE_DB = new Proxy(env.USAGE_DB, {
-      get: (database, name) => () => {
-        if (name === 'prepare') return database.prepare('SELECT 1');
-        throw new Error('D1_ERROR: no answer');
-      },
-    });
-    expect(await findUses(servicesAt(NOW, { USAGE_DB }), [1])).toBeNull();
+    expect(await findUses(servicesAt(NOW, { USAGE_DB: NO_USAGE_DB }), [1])).toBeNull();
   });
 
   test('an empty page needs none', async () => {
-    const USAGE_DB = new Proxy(env.USAGE_DB, {
-      get: () => () => {
-        throw new Error('D1_ERROR: no answer');
-      },
-    });
-    expect(await findUses(servicesAt(NOW, { USAGE_DB }), [])).toEqual(new Map());
+    expect(await findUses(servicesAt(NOW, { USAGE_DB: NO_USAGE_DB }), [])).toEqual(new Map());
   });
 });
 

@@ -1,6 +1,6 @@
 import { logFailure } from '../../log.ts';
 import type { UsageDatabase } from '../../storage/database.ts';
-import { readUsesOfKeys, type UsesOfKeys } from '../../storage/uses-of-keys.ts';
+import { readRecentCalls, readUsesOfKeys, type UsesOfKeys } from '../../storage/uses-of-keys.ts';
 import type { Usage } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
 
@@ -56,6 +56,39 @@ export async function findUses(
   const since = { day: Math.floor(now / DAY_MS) - (STRIP_DAYS - 1), hour: firstHourOf24(now) };
   const uses = await readUsage(services, (db) => readUsesOfKeys(db, apiKeyIds, since));
   return uses === null ? null : usesByKey(apiKeyIds, uses, since.day);
+}
+
+/** What keys were used for together. */
+export interface SharedUse {
+  /** Calls that were allowed in the last 24 hours: in the present hour and the 23 before it. */
+  callsIn24h: number;
+  /** When one of the keys last allowed a call, in unix milliseconds; null: none ever did. */
+  lastUsedAt: number | null;
+}
+
+/**
+ * How the keys of each owner were used together, by owner, an owner without keys included.
+ * @param keyIds by owner; the caller bounds how many they are
+ * @returns null when the usage database cannot be read. That does not mean that there was no use
+ */
+export async function findSharedUses<Owner>(
+  services: Usage,
+  keyIds: ReadonlyMap<Owner, readonly number[]>,
+): Promise<Map<Owner, SharedUse> | null> {
+  const ids = [...keyIds.values()].flat();
+  const sinceHour = firstHourOf24(services.now());
+  const read =
+    ids.length === 0 ? { calls: [], last: [] } : await readUsage(services, (db) => readRecentCalls(db, ids, sinceHour));
+  if (read === null) return null;
+  const calls = new Map(read.calls.map(({ keyId, count }) => [keyId, count]));
+  const last = new Map(read.last.map(({ keyId, lastUsedAt }) => [keyId, lastUsedAt]));
+  return new Map(
+    [...keyIds].map(([owner, keys]) => {
+      const lasts = keys.map((id) => last.get(id)).filter((at) => at !== undefined);
+      const callsIn24h = keys.reduce((sum, id) => sum + (calls.get(id) ?? 0), 0);
+      return [owner, { callsIn24h, lastUsedAt: lasts.length === 0 ? null : Math.max(...lasts) }];
+    }),
+  );
 }
 
 /** The first of the 24 hours (hours since the epoch) that end with the present one. */
