@@ -2,14 +2,9 @@ import type { Shortfall } from '../domain/authority/refusal.ts';
 import type { Key } from '../domain/keys/key.ts';
 import { findHindrances, type Hindrance } from '../domain/keys/key-acts.ts';
 import { findPreviousSecrets, type PreviousSecret } from '../domain/keys/previous-secret.ts';
-import { findRecentUses, type RecentUse } from '../domain/usage/find-recent-uses.ts';
-import { type DenialCode, isDenialCode } from '../wire/denial.ts';
+import { findUses } from '../domain/usage/find-uses.ts';
 import type { SessionEnv } from './context.ts';
-import type { CallCount, KeyActs, KeyUse, KeyView } from './parts/key-view.ts';
-import { DAY } from './words.ts';
-
-const STRIP_DAYS = 14;
-const ALLOWED = 'VALID';
+import type { KeyActs, KeyView } from './parts/key-view.ts';
 
 /** Keys as pages show them: with their use of late, the secret that goes, and what the viewer may do. */
 export async function viewKeys(
@@ -17,17 +12,15 @@ export async function viewKeys(
   keys: readonly Key[],
 ): Promise<KeyView[]> {
   const [uses, previous] = await Promise.all([
-    findRecentUses(
+    findUses(
       services,
       keys.map(({ id }) => id),
-      STRIP_DAYS,
     ),
     findPreviousSecrets(services, keys),
   ]);
-  const now = services.now();
   return keys.map((key) => ({
     key,
-    use: uses === null ? null : useOf(uses.get(key.id), now),
+    use: uses?.get(key.id) ?? null,
     oldSecret: oldSecretOf(previous.get(key.id)),
     acts: actsOf(findHindrances(caller, key), key),
     isOfSession: session.by === 'key' && caller.apiKeyId === key.id,
@@ -40,31 +33,6 @@ export async function viewKey(variables: SessionEnv['Variables'], key: Key): Pro
   const [view] = await viewKeys(variables, [key]);
   if (view === undefined) throw new Error('A key has a view');
   return view;
-}
-
-function useOf(use: RecentUse | undefined, now: number): KeyUse {
-  const today = Math.floor(now / DAY);
-  const counts = use?.days ?? [];
-  const sum = (day: number, isAllowed: boolean) =>
-    counts.reduce(
-      (total, count) => (count.day === day && (count.code === ALLOWED) === isAllowed ? total + count.count : total),
-      0,
-    );
-  const days = Array.from({ length: STRIP_DAYS }, (_, index): CallCount => {
-    const day = today - (STRIP_DAYS - 1 - index);
-    return { at: day * DAY, allowed: sum(day, true), refused: sum(day, false) };
-  });
-  return {
-    lastUsedAt: use?.lastUsedAt ?? null,
-    lastNetwork: use?.lastNetwork ?? null,
-    days,
-    allowedIn24h: use?.allowedIn24h ?? 0,
-    refusedToday: counts
-      .flatMap(({ day, code, count }): [DenialCode, number][] => {
-        return day === today && isDenialCode(code) ? [[code, count]] : [];
-      })
-      .sort(([, a], [, b]) => b - a),
-  };
 }
 
 function oldSecretOf(previous: PreviousSecret | undefined): KeyView['oldSecret'] {

@@ -1,17 +1,25 @@
 import { findNarrowing, findUserShortfall } from '../domain/authority/reach.ts';
+import { findKeysOfUsers } from '../domain/keys/keys-of-users.ts';
 import { findInviteShortfall } from '../domain/sessions/invite-user.ts';
 import type { User } from '../domain/users/user.ts';
 import type { SessionEnv } from './context.ts';
 import type { UserActs, UserView } from './parts/user-view.ts';
 
 /** Users as pages show them, with what the viewer may do. Each act judges again when it is done. */
-export function viewUsers({ caller }: SessionEnv['Variables'], users: readonly User[]): UserView[] {
-  return users.map((user) => ({ user, keys: null, use: null, linkEndsAt: null, acts: actsOn(caller, user) }));
+export async function viewUsers(
+  { services, caller }: SessionEnv['Variables'],
+  users: readonly User[],
+): Promise<UserView[]> {
+  const keys = await findKeysOfUsers(services, caller, users);
+  return users.map((user) => {
+    const { count = null, use = null } = keys.get(user.id) ?? {};
+    return { user, keys: count, use, linkEndsAt: null, acts: actsOn(caller, user) };
+  });
 }
 
 /** One user as its page shows it. */
-export function viewUser(variables: SessionEnv['Variables'], user: User): UserView {
-  const [view] = viewUsers(variables, [user]);
+export async function viewUser(variables: SessionEnv['Variables'], user: User): Promise<UserView> {
+  const [view] = await viewUsers(variables, [user]);
   if (view === undefined) throw new Error('A user has a view');
   return view;
 }

@@ -71,12 +71,13 @@ function selectKeys(db: Database) {
 
 type KeyStatus = 'active' | 'paused' | 'disabled' | 'expired' | 'inactive';
 
+/** Whose keys: all of an organisation, or one user's, of any organisation or only if it is in this one. */
+export type KeyScope = { orgId: number } | { userId: string } | { userId: string; orgId: number };
+
 export interface KeyFilter {
-  /** Whose keys: all of an organisation, or one user's. */
-  scope: { orgId: number } | { userId: string };
+  scope: KeyScope;
   status?: KeyStatus | undefined;
   userType?: 'bot' | 'user' | undefined;
-  userId?: string | undefined;
   /** In the label or the hint, whatever the case. */
   searchText?: string | undefined;
   /** Today's date (UTC, `YYYY-MM-DD`), which decides what is `expired`. */
@@ -89,16 +90,11 @@ export async function readKeys(
   filter: KeyFilter,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<{ keys: KeyRow[]; count: number }> {
-  const search = filter.searchText === undefined ? undefined : foldText(filter.searchText);
   const condition = and(
-    'orgId' in filter.scope ? eq(apiKeys.orgId, filter.scope.orgId) : eq(apiKeys.userId, filter.scope.userId),
+    scopeCondition(filter.scope),
     filter.userType === undefined ? undefined : eq(apiKeys.userType, filter.userType),
-    filter.userId === undefined ? undefined : eq(apiKeys.userId, filter.userId),
     filter.status === undefined ? undefined : statusCondition(filter.status, filter.today),
-    // instr and not LIKE: a search for `100%` looks for a percent sign.
-    search === undefined
-      ? undefined
-      : sql`(instr(${apiKeys.labelFolded}, ${search}) OR instr(${apiKeys.hintFolded}, ${search}))`,
+    filter.searchText === undefined ? undefined : searchCondition(filter.searchText),
   );
   // The ids come first, from the list's index, which has every column that filters use. So rows are read for one page
   // only.
@@ -116,35 +112,61 @@ export async function readKeys(
   return { keys, count: counted[0]?.count ?? 0 };
 }
 
-/** So many keys are counted by kind and status. */
-const MAX_COUNTED = 10_000;
+/** How many keys there are of one type: in all, and by status. */
+export type CountsByStatus = Record<'all' | Exclude<KeyStatus, 'inactive'>, number>;
 
 /**
- * How many keys there are of each kind and status, as shown above a list. It reads the list's index alone, and no more
- * than a bound of it.
- * @returns null when there are more keys than that
+ * Counts keys by type and status, in one read of at most `most` + 1 entries of an index, or rows of a user's keys.
+ * @returns null: there are more than `most`
  */
-export async function readKeyCounts(
+export async function countKeysByStatus(
   db: Database,
-  scope: KeyFilter['scope'],
-  today: string,
-): Promise<{ userType: 'bot' | 'user'; status: 'active' | 'paused' | 'disabled' | 'expired'; count: number }[] | null> {
-  const status = sql<'active' | 'paused' | 'disabled' | 'expired'>`CASE
-    WHEN ${apiKeys.revokedAt} IS NOT NULL THEN 'disabled'
-    WHEN ${apiKeys.pausedAt} IS NOT NULL THEN 'paused'
-    WHEN ${apiKeys.expirationDate} <= ${today} THEN 'expired'
-    ELSE 'active' END`;
-  const counted = db
-    .select({ userType: apiKeys.userType, status: status.as('status') })
+  { scope, searchText, today }: Pick<KeyFilter, 'scope' | 'searchText' | 'today'>,
+  most: number,
+): Promise<Record<'bot' | 'user', CountsByStatus> | null> {
+  const { id, userType, revokedAt, pausedAt, expirationDate, labelFolded, hintFolded } = apiKeys;
+  // Named as the table is, so that the conditions on the table's columns are of what was found.
+  const found = db
+    .select({ id, userType, revokedAt, pausedAt, expirationDate, labelFolded, hintFolded })
     .from(apiKeys)
-    .where('orgId' in scope ? eq(apiKeys.orgId, scope.orgId) : eq(apiKeys.userId, scope.userId))
-    .limit(MAX_COUNTED + 1)
-    .as('counted');
-  const rows = await db
-    .select({ userType: counted.userType, status: counted.status, count: count() })
-    .from(counted)
-    .groupBy(counted.userType, sql`status`);
-  return rows.reduce((sum, row) => sum + row.count, 0) > MAX_COUNTED ? null : rows;
+    .where(scopeCondition(scope))
+    .limit(most + 1)
+    .as('api_keys');
+  const wanted = searchText === undefined ? undefined : searchCondition(searchText);
+  const countOf = (type: 'bot' | 'user', status?: KeyStatus) => {
+    const condition = and(
+      eq(userType, type),
+      status === undefined ? undefined : statusCondition(status, today),
+      wanted,
+    );
+    // Of no row at all, sum() is NULL.
+    return sql<number>`coalesce(sum(CASE WHEN ${condition} THEN 1 ELSE 0 END), 0)`.as(`${type}_${status ?? 'all'}`);
+  };
+  const countsOf = (type: 'bot' | 'user') => ({
+    all: countOf(type),
+    active: countOf(type, 'active'),
+    paused: countOf(type, 'paused'),
+    expired: countOf(type, 'expired'),
+    disabled: countOf(type, 'disabled'),
+  });
+  const [counts] = await db
+    .select({ read: sql<number>`count(*)`.as('read'), bot: countsOf('bot'), user: countsOf('user') })
+    .from(found);
+  if (counts === undefined || counts.read > most) return null;
+  return { bot: counts.bot, user: counts.user };
+}
+
+function scopeCondition(scope: KeyScope): SQL | undefined {
+  if (!('userId' in scope)) return eq(apiKeys.orgId, scope.orgId);
+  const ofUser = eq(apiKeys.userId, scope.userId);
+  // The plus keeps SQLite from the index of the organisation's keys, which does not have their users.
+  return 'orgId' in scope ? and(ofUser, sql`+${apiKeys.orgId} = ${scope.orgId}`) : ofUser;
+}
+
+/** In the label or the hint. instr and not LIKE: a search for `100%` looks for a percent sign. */
+function searchCondition(text: string): SQL {
+  const folded = foldText(text);
+  return sql`(instr(${apiKeys.labelFolded}, ${folded}) OR instr(${apiKeys.hintFolded}, ${folded}))`;
 }
 
 function statusCondition(status: KeyStatus, today: string): SQL | undefined {

@@ -41,11 +41,6 @@ const DENIALS: Record<DenialCode, { status: DenialStatus; message: string }> = {
   UNAVAILABLE: { status: 503, message: 'The key could not be verified just now. Try again in a moment.' },
 };
 
-/** Whether a text, such as a code that was counted, is the code of a denial. */
-export function isDenialCode(text: string): text is DenialCode {
-  return Object.hasOwn(DENIALS, text);
-}
-
 /** The HTTP status of a denial, and a message that tells the caller what to do. */
 export function describeDenial(denial: Denial): { status: DenialStatus; message: string } {
   const { status, message } = DENIALS[denial.code];

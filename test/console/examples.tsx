@@ -55,7 +55,6 @@ const ORIGIN = 'https://keys.example.com';
 const main: KeysPageProps = {
   frame: ADMIN,
   tab: 'main',
-  seesMain: true,
   counts: { main: 287, personal: 46 },
   seesKeysOfOthers: true,
   mayCreate: true,
@@ -545,8 +544,7 @@ export const EXAMPLES = {
       {...main}
       frame={MANAGER}
       tab="personal"
-      seesMain={false}
-      counts={{ main: 0, personal: 3 }}
+      counts={{ main: null, personal: 3 }}
       seesKeysOfOthers={false}
       filters={[
         { name: 'All', status: undefined, count: 3 },

@@ -22,11 +22,9 @@ export interface KeysFilter {
 export interface KeysPageProps {
   frame: SignedInFrame;
   tab: KeysTab;
-  /** Whether the viewer has access to main keys. */
-  seesMain: boolean;
-  /** How many keys are behind each tab; null: too many to count. */
-  counts: { main: number; personal: number } | null;
-  /** Whether the personal keys are those of all users, or the viewer's own. */
+  /** How many keys are behind each tab; null: there are too many to count. */
+  counts: { main: number | null; personal: number | null };
+  /** Whether the viewer has access to main keys, and to the personal keys of all users; else to its own keys alone. */
   seesKeysOfOthers: boolean;
   /** Null: the viewer may create no key, for the reason that its role has no such permission. */
   mayCreate: boolean;
@@ -55,7 +53,7 @@ export function KeysPage(props: KeysPageProps) {
   const { frame, tab, counts, seesKeysOfOthers, query, mayCreate } = props;
   const kind = tab === 'main' ? 'main' : seesKeysOfOthers ? 'personal' : 'own';
   const tabName = tab === 'main' ? 'Main integrations' : 'Personal';
-  const all = counts === null ? null : tab === 'main' ? counts.main : counts.personal;
+  const all = tab === 'main' ? counts.main : counts.personal;
   const isNarrowed = (query.status ?? query.search_text ?? query.user_id) !== undefined;
   const isEmpty = all === 0 && !isNarrowed;
   const state = isEmpty ? 'No keys yet' : props.found === 0 ? 'Nothing found' : tabName;
@@ -75,22 +73,18 @@ export function KeysPage(props: KeysPageProps) {
       <nav class="tabs" aria-label="Kind of key">
         <ul>
           <li>
-            {!props.seesMain ? (
+            {seesKeysOfOthers ? (
+              <TabLink href={links.keys({ type: 'bot' })} isCurrent={tab === 'main'} count={counts.main}>
+                Main integrations
+              </TabLink>
+            ) : (
               <span class="off">
                 Main integrations <span class="n">administrators only</span>
               </span>
-            ) : (
-              <TabLink href={links.keys({ type: 'bot' })} isCurrent={tab === 'main'} count={counts?.main ?? null}>
-                Main integrations
-              </TabLink>
             )}
           </li>
           <li>
-            <TabLink
-              href={links.keys({ type: 'user' })}
-              isCurrent={tab === 'personal'}
-              count={counts?.personal ?? null}
-            >
+            <TabLink href={links.keys({ type: 'user' })} isCurrent={tab === 'personal'} count={counts.personal}>
               Personal
             </TabLink>
           </li>
@@ -238,7 +232,8 @@ function NothingFound({ tab, query, foundElsewhere, all }: KeysPageProps & { all
       )}
       <div class="row">
         <a class="btn" href={links.keys({ type: query.type })}>
-          Show all {all === null ? '' : number(all)} {kind} keys
+          Show all {all !== null && `${number(all)} `}
+          {kind} keys
         </a>
         {foundElsewhere !== null && foundElsewhere > 0 && (
           <a class="btn" href={links.keys({ type: otherType, search_text: search })}>

@@ -15,11 +15,11 @@ const SOON_DAYS = 14;
 const LONG_UNUSED_DAYS = 90;
 
 /** What a refusal is about, in a word. */
-const ABOUT: Partial<Record<DenialCode, string>> = {
+const ABOUT: Partial<Record<string, string>> = {
   IP_NOT_ALLOWED: 'address',
   PERMISSION_DENIED: 'permission',
   RATE_LIMITED: 'rate',
-};
+} satisfies Partial<Record<DenialCode, string>>;
 
 export interface KeyStatusWords {
   word: 'Active' | 'Calls refused' | 'Expires soon' | 'Paused' | 'Expired' | 'Revoked';

@@ -1,31 +1,11 @@
 import type { Key } from '../../domain/keys/key.ts';
-import type { DenialCode } from '../../wire/denial.ts';
+import type { CallCount, KeyUse } from '../../domain/usage/find-uses.ts';
 
 /*
  * What pages are given about a key besides the key itself.
  */
 
-/** The calls of one day (UTC), or of one hour. */
-export interface CallCount {
-  /** When the day or the hour began, in unix milliseconds. */
-  at: number;
-  allowed: number;
-  refused: number;
-}
-
-/** How a key is used, as the list shows it. */
-export interface KeyUse {
-  /** When it last allowed a call, in unix milliseconds; null: never. */
-  lastUsedAt: number | null;
-  /** From where that call came; null: not known. */
-  lastNetwork: string | null;
-  /** The last 14 days, the oldest first, days without a call included. */
-  days: readonly CallCount[];
-  /** Calls that were allowed in the last 24 hours. */
-  allowedIn24h: number;
-  /** Today's refused calls by code, the commonest first. */
-  refusedToday: readonly (readonly [code: DenialCode, count: number])[];
-}
+export type { CallCount, KeyUse };
 
 /** A rotated-out secret that still works. */
 export interface OldSecret {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
+import { nameEvents } from '../../domain/keys/name-events.ts';
 import { administersKeys } from '../../domain/permissions/roles.ts';
 import { listUsers } from '../../domain/users/find-user.ts';
 import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
@@ -41,6 +42,7 @@ export const auditRoutes = new Hono<SessionEnv>().get('/', async (c) => {
       : null,
   ]);
   const people = users === null || users.refused ? [] : users.users;
+  const names = await nameEvents(services, caller, found.events);
   return answerPage(
     c,
     <AuditPage
@@ -50,7 +52,10 @@ export const auditRoutes = new Hono<SessionEnv>().get('/', async (c) => {
       errors={errors}
       users={seesOthers ? people.map((user) => ({ id: user.id, name: personName(user) })) : null}
       events={found.events}
-      names={{ keys: new Map(), users: new Map(people.map((user) => [user.id, personName(user)])) }}
+      names={{
+        keys: new Map([...names.keys].map(([id, { label }]) => [id, label])),
+        users: new Map([...names.users].map(([id, user]) => [id, personName(user)])),
+      }}
       page={page}
       perPage={PER_PAGE}
       count={found.count}

@@ -48,30 +48,21 @@ export const keysRoutes = new Hono<SessionEnv>()
     if (!request.success) return c.redirect(links.keys({ type: query.type }), 303);
     const [found, counted, elsewhere] = await Promise.all([
       listKeys(services, caller, { ...request.data, userId }),
-      countKeys(services, caller),
+      countKeys(services, caller, { userId }),
       isSearch && seesMain
         ? listKeys(services, caller, { ...request.data, ...OTHER[query.type], page: 1, perPage: 1 })
         : null,
     ]);
     if (found.refused) return answerRefusal(c, found);
-    const ofTab = counted?.filter(({ userType }) => userType === query.type) ?? null;
-    const sum = (rows: { count: number }[]) => rows.reduce((total, { count }) => total + count, 0);
+    const counts = counted.refused ? null : counted.counts;
     const page = (
       <KeysPage
         frame={signedInFrameOf(c)}
         tab={query.type === 'bot' ? 'main' : 'personal'}
-        seesMain={seesMain}
-        counts={
-          counted === null
-            ? null
-            : {
-                main: sum(counted.filter(({ userType }) => userType === 'bot')),
-                personal: sum(counted.filter(({ userType }) => userType === 'user')),
-              }
-        }
+        counts={{ main: counts?.bot.all ?? null, personal: counts?.user.all ?? null }}
         seesKeysOfOthers={seesMain}
         mayCreate={caller.reach.permissions.includes('api_key_manage')}
-        filters={filtersOf(ofTab)}
+        filters={filtersOf(counts?.[query.type] ?? null)}
         query={query}
         keys={await viewKeys(c.var, found.keys)}
         page={request.data.page}
@@ -234,15 +225,8 @@ const FILTERS: readonly { name: string; status: KeyStatus | undefined }[] = [
   { name: 'Revoked', status: 'disabled' },
 ];
 
-function filtersOf(counted: readonly { status: KeyStatus; count: number }[] | null): KeysFilter[] {
-  return FILTERS.map(({ name, status }) => ({
-    name,
-    status,
-    count:
-      counted === null
-        ? null
-        : counted.reduce((sum, row) => (status === undefined || row.status === status ? sum + row.count : sum), 0),
-  }));
+function filtersOf(counts: Record<'all' | KeyStatus, number> | null): KeysFilter[] {
+  return FILTERS.map(({ name, status }) => ({ name, status, count: counts?.[status ?? 'all'] ?? null }));
 }
 
 /** A search goes through all keys of the organisation, so it has the limit that it has in the API. */

@@ -79,7 +79,7 @@ const userRoutes = new Hono<UserEnv>()
     const page = (
       <UserDeletePage
         frame={signedInFrameOf(c)}
-        view={{ ...viewUser(c.var, user), keys: found.count }}
+        view={{ ...(await viewUser(c.var, user)), keys: found.count }}
         keys={inUse}
         keyCount={found.count}
       />
@@ -127,7 +127,7 @@ export const usersRoutes = new Hono<SessionEnv>()
         mayCreate={caller.reach.permissions.includes('user_manage')}
         filters={FILTERS}
         query={{ query: isSearch ? query : undefined, status: request.data.status }}
-        users={viewUsers(c.var, found.users)}
+        users={await viewUsers(c.var, found.users)}
         page={request.data.page}
         perPage={PER_PAGE}
         found={found.count}
@@ -234,12 +234,10 @@ async function answerUser(
   messages: Record<string, string>,
   more: Partial<Pick<UserPageProps, 'rehearsal' | 'receipt'>> = {},
 ): Promise<Response> {
-  const { services, caller } = c.var;
-  const found = await listKeys(services, caller, { page: 1, perPage: 1, userId: user.id });
   const page = (
     <UserPage
       frame={signedInFrameOf(c)}
-      view={{ ...viewUser(c.var, user), keys: found.refused ? null : found.count }}
+      view={await viewUser(c.var, user)}
       values={values}
       errors={errorsOf(messages)}
       roles={rolesFor(c.var)}
