@@ -3,7 +3,7 @@
  * address ever holds a key.
  */
 
-export const CONSOLE = '/console';
+const CONSOLE = '/console';
 
 /** What a list of keys can be narrowed to. */
 export interface KeysQuery {

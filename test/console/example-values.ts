@@ -38,7 +38,7 @@ export const ADMIN = frameOf(viewer('Demo Org Admin', 'ORG_ADMIN', 'lk_…7Kd3',
 export const MANAGER = frameOf(viewer('Demo Business Manager', 'BUSINESS_MANAGER', 'lk_…Vw1e', MANAGER_ID));
 export const NOBODY = { now: NOW, boundSeconds: 30, viewer: null };
 
-export const ALL_ACTS: KeyActs = { change: null, rotate: null, see: null, revoke: null, pause: null };
+const ALL_ACTS: KeyActs = { change: null, rotate: null, see: null, revoke: null, pause: null };
 
 /** Daily calls with quiet weekends, which add up to `total`; the last day is not over. */
 export function fortnight(total: number, refused: readonly number[] = []): CallCount[] {

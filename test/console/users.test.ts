@@ -27,7 +27,7 @@ const person = (more: Record<string, string> = {}) => ({
 
 describe('an administrator', () => {
   test('creates a user with a sign-in link, which signs in once', async () => {
-    const created = await admin.post('/console/users', { ...person(), then: 'invite' });
+    const created = await admin.post('/console/users', { ...person(), next: 'invite' });
     expect(created.status).toBe(200);
     const [path = ''] = /\/console\/sign-in\/link\?token=[\w.-]+/.exec(text(created)) ?? [];
     expect(path).not.toBe('');
@@ -59,6 +59,15 @@ describe('an administrator', () => {
     expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ role: 'GROUP_MANAGER', disabled: true });
     await admin.post(`/console/users/${id}`, { ...values, role: 'GROUP_MANAGER', disabled: 'false' });
     expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ disabled: false });
+  });
+
+  test('sees what a role would change before it is given, and nothing is changed', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const { first_name, last_name, email } = await readUser(keys.ORG_ADMIN, id);
+    const values = { first_name: String(first_name), last_name: String(last_name), email: String(email) };
+    const answer = await admin.post(`/console/users/${id}`, { ...values, role: 'PUBLISHER', next: 'rehearse' });
+    expect(text(answer)).toMatch(/This change would have refused none of 0\s+calls? of the last 30 days\./);
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ role: 'BUSINESS_MANAGER' });
   });
 
   test('sees what goes with a user before deleting it', async () => {

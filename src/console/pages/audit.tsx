@@ -11,7 +11,7 @@ import { WideHead } from '../parts/table-head.tsx';
 import { Stamp } from '../parts/times.tsx';
 
 /** The filter as it was filled in. */
-export interface AuditQuery {
+interface AuditQuery {
   action?: string | undefined;
   user_id?: string | undefined;
   api_key_id?: string | undefined;

@@ -54,7 +54,7 @@ export function KeyChangePage(props: KeyChangePageProps) {
               {rehearsal !== null && rehearsal.refused > 0 ? 'Save, and refuse those calls' : 'Save'}
             </button>
             {canRehearse && (
-              <button class="btn" type="submit" name="then" value="rehearse">
+              <button class="btn" type="submit" name="next" value="rehearse">
                 {rehearsal === null ? 'See what it would change' : 'Check again'}
               </button>
             )}

@@ -6,7 +6,7 @@ import { Form, Layout } from '../parts/layout.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { number } from '../words.ts';
 
-export type KeysTab = 'main' | 'personal';
+type KeysTab = 'main' | 'personal';
 
 /** A filter above the list. */
 export interface KeysFilter {

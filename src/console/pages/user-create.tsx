@@ -41,11 +41,11 @@ export function UserCreatePage({ frame, values, errors, roles, mayInvite }: User
           <UserFields values={values} errors={errors} roles={roles} />
           <div class="end-row">
             {mayInvite && (
-              <button class="btn go" type="submit" name="then" value="invite">
+              <button class="btn go" type="submit" name="next" value="invite">
                 Create, and make a sign-in link
               </button>
             )}
-            <button class={mayInvite ? 'btn' : 'btn go'} type="submit" name="then" value="none">
+            <button class={mayInvite ? 'btn' : 'btn go'} type="submit" name="next" value="none">
               Create only
             </button>
             <a class="btn bare" href={links.users()}>

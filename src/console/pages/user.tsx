@@ -125,6 +125,9 @@ function ChangeForm({ frame, view, values, errors, roles, rehearsal }: UserPageP
         <button class="btn go" type="submit">
           Save
         </button>
+        <button class="btn" type="submit" name="next" value="rehearse">
+          See what it would change
+        </button>
         <a class="btn bare" href={links.users()}>
           Cancel
         </a>

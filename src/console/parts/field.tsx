@@ -2,7 +2,7 @@ import type { Child, PropsWithChildren } from 'hono/jsx';
 import { Triangle } from './icons.tsx';
 
 /** What ties a control to its help and its error. */
-export interface Described {
+interface Described {
   'aria-describedby'?: string;
   'aria-invalid'?: 'true';
 }

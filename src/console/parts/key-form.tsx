@@ -74,6 +74,10 @@ export function KeyForm(props: PropsWithChildren<KeyFormProps & OfNew & OfExisti
   const { frame, action, values, errors, clientIp, callsByEntry = null, ownership, children } = props;
   return (
     <Form viewer={frame.viewer} action={action} class="form" novalidate data-keyform="">
+      {/* Enter in a field presses the first button of a form, and that shall not be one that adds an address. */}
+      <button class="vh" type="submit" tabindex={-1}>
+        Save
+      </button>
       <section>
         <h2>What it is for</h2>
         <Field
@@ -138,11 +142,11 @@ export function KeyForm(props: PropsWithChildren<KeyFormProps & OfNew & OfExisti
         <VerdictLines text={values.ip_whitelist} calls={callsByEntry} />
         <div class="row">
           {clientIp !== null && (
-            <button class="btn sm" type="submit" name="then" value="add-mine" formnovalidate data-add={clientIp}>
+            <button class="btn sm" type="submit" name="next" value="add-mine" formnovalidate data-add={clientIp}>
               Add my current address, <code>{clientIp}</code>
             </button>
           )}
-          <button class="btn sm bare" type="submit" name="then" value="check" formnovalidate data-nojs="">
+          <button class="btn sm bare" type="submit" name="next" value="check" formnovalidate data-nojs="">
             Check the lines
           </button>
         </div>

@@ -67,7 +67,7 @@ export function Rehearsal({ rehearsal, now }: { rehearsal: RehearsalView; now: n
                     </td>
                     <td class="r">
                       {keep !== null && (
-                        <button class="btn sm" type="submit" name="then" value={keep}>
+                        <button class="btn sm" type="submit" name="next" value={keep}>
                           Keep it allowed
                         </button>
                       )}

@@ -89,14 +89,14 @@ export const keyRoutes = new Hono<KeyEnv>()
   .post('/change', requires('api_key_manage'), limitActs, accessibleKey, async (c) => {
     const { services, caller, key, form } = c.var;
     const values = readKeyForm(form);
-    const then = form.get('then') ?? '';
-    if (then === 'check') return answerForm(c, key, values, {});
-    if (then === 'add-mine') return answerForm(c, key, addMine(c, values), {});
+    const next = form.get('next') ?? '';
+    if (next === 'check') return answerForm(c, key, values, {});
+    if (next === 'add-mine') return answerForm(c, key, addMine(c, values), {});
     const lines = linesOf(values.ip_whitelist);
-    const kept = then.startsWith('keep:') ? { ...values, ip_whitelist: [...lines, then.slice(5)].join('\n') } : values;
+    const kept = next.startsWith('keep:') ? { ...values, ip_whitelist: [...lines, next.slice(5)].join('\n') } : values;
     const parsed = parsePatch(kept, key, services.now());
     if ('errors' in parsed) return answerForm(c, key, kept, parsed.errors);
-    if (then === 'rehearse' || then.startsWith('keep:')) return answerRehearsal(c, key, kept, parsed.patch);
+    if (next === 'rehearse' || next.startsWith('keep:')) return answerRehearsal(c, key, kept, parsed.patch);
     const changed = await changeKey(services, caller, key, parsed.patch);
     if (changed.refused === 'invalid') return answerForm(c, key, kept, errorsOfForm(changed.fields, lines));
     if (changed.refused) return answerRefusal(c, changed);

@@ -99,9 +99,9 @@ export const keysRoutes = new Hono<SessionEnv>()
   .post('/', requires('api_key_manage'), limitActs, async (c) => {
     const { services, caller, form } = c.var;
     const values = readKeyForm(form);
-    const then = form.get('then');
-    if (then === 'check' || then === 'add-mine')
-      return answerForm(c, then === 'check' ? values : addMine(c, values), {});
+    const next = form.get('next');
+    if (next === 'check' || next === 'add-mine')
+      return answerForm(c, next === 'check' ? values : addMine(c, values), {});
     const now = services.now();
     const owner =
       values.user_type === 'bot'

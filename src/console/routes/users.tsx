@@ -56,7 +56,7 @@ const userRoutes = new Hono<UserEnv>()
     const parsed = userPatchBody.safeParse(values);
     if (!parsed.success) return answerUser(c, user, values, messagesByField(parsed.error.issues));
     const before = { role: user.role, disabled: user.disabled };
-    if (form.get('then') === 'rehearse') return answerRehearsal(c, user, values);
+    if (form.get('next') === 'rehearse') return answerRehearsal(c, user, values);
     const changed = await changeUser(services, caller, user, parsed.data);
     if (changed.refused === 'invalid') return answerUser(c, user, values, changed.fields);
     if (changed.refused) return answerRefusal(c, changed);
@@ -145,7 +145,7 @@ export const usersRoutes = new Hono<SessionEnv>()
     const created = await createUser(services, caller, parsed.data);
     if (created.refused === 'invalid') return answerNew(c, values, created.fields);
     if (created.refused) return answerRefusal(c, created);
-    if (form.get('then') !== 'invite') return c.redirect(links.user(created.userId), 303);
+    if (form.get('next') !== 'invite') return c.redirect(links.user(created.userId), 303);
     const user = await findUserById(services, caller, created.userId);
     return user === null ? answerNotFound(c) : answerInvitation(c, user);
   })
