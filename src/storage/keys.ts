@@ -159,8 +159,7 @@ export async function countKeysByStatus(
 function scopeCondition(scope: KeyScope): SQL | undefined {
   if (!('userId' in scope)) return eq(apiKeys.orgId, scope.orgId);
   const ofUser = eq(apiKeys.userId, scope.userId);
-  // The plus keeps SQLite from the index of the organisation's keys, which does not have their users.
-  return 'orgId' in scope ? and(ofUser, sql`+${apiKeys.orgId} = ${scope.orgId}`) : ofUser;
+  return 'orgId' in scope ? and(ofUser, eq(apiKeys.orgId, scope.orgId)) : ofUser;
 }
 
 /** In the label or the hint. instr and not LIKE: a search for `100%` looks for a percent sign. */

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findKeysOfUsers, type KeysOfUser } from '../../src/domain/keys/keys-of-users.ts';
+import { signIn } from '../support/browser.ts';
 import { createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { callerWith, NO_USAGE_DB, openServices } from '../support/domain.ts';
@@ -72,6 +73,25 @@ describe('the keys of others are not counted', () => {
     const stranger = await createPerson(keys.PROVIDER, 'ORG_ADMIN', 2);
     expect(await keysOf(stranger.key, [member])).toEqual({});
     expect(Object.keys(await keysOf(keys.PROVIDER, [member]))).toEqual([member.id]);
+  });
+});
+
+describe('one who may delete a user, but has no access to its keys,', () => {
+  test('is told that they go with the user, and not which; an administrator is', async () => {
+    const manager = await signIn((await createPerson(admin.key, 'ORG_MANAGER', admin.orgId)).key);
+    const page = await manager.open(`/console/users/${member.id}/delete`);
+    expect(page.status).toBe(200);
+    expect(page.body).toContain('Its keys, if it has any, are deleted with the user');
+    expect(page.body).not.toContain('a key');
+    const known = await (await signIn(admin.key)).open(`/console/users/${member.id}/delete`);
+    expect(known.body).toContain('<bdi>a key</bdi>');
+  });
+
+  test('finds no way to a list of them', async () => {
+    const manager = await signIn((await createPerson(admin.key, 'ORG_MANAGER', admin.orgId)).key);
+    const list = `/console/keys?type=user&amp;user_id=${member.id}`;
+    expect((await manager.open(`/console/users/${member.id}`)).body).not.toContain(list);
+    expect((await (await signIn(admin.key)).open(`/console/users/${member.id}`)).body).toContain(list);
   });
 });
 

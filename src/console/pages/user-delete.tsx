@@ -14,8 +14,8 @@ export interface UserDeletePageProps {
   view: UserView;
   /** The keys that go with the user, those in use first; not more than a page of them. */
   keys: readonly KeyView[];
-  /** How many keys the user has in all. */
-  keyCount: number;
+  /** How many keys the user has in all; null: the viewer has no access to them. */
+  keyCount: number | null;
 }
 
 /** Before a user is deleted: which keys go with it, and what can be done instead. */
@@ -37,12 +37,14 @@ export function UserDeletePage({ frame, view, keys, keyCount }: UserDeletePagePr
       <div class="narrow stack">
         <h1>
           Delete <bdi>{name}</bdi>
-          {keyCount > 0 && `, and ${counted(keyCount, 'key')}`}?
+          {keyCount !== null && keyCount > 0 && `, and ${counted(keyCount, 'key')}`}?
         </h1>
         <p>
-          {keyCount === 0
-            ? 'The user has no keys. It cannot be undone.'
-            : `The ${keyCount === 1 ? 'key is' : 'keys are'} deleted with the user, and it cannot be undone.`}{' '}
+          {keyCount === null
+            ? 'Its keys, if it has any, are deleted with the user, and it cannot be undone. Only administrators see which.'
+            : keyCount === 0
+              ? 'The user has no keys. It cannot be undone.'
+              : `The ${keyCount === 1 ? 'key is' : 'keys are'} deleted with the user, and it cannot be undone.`}{' '}
           {inUse.length > 0 && (
             <strong>
               {inUse.length === keyCount
@@ -56,15 +58,18 @@ export function UserDeletePage({ frame, view, keys, keyCount }: UserDeletePagePr
           {isUnread && <strong>How they are used cannot be read now.</strong>}
         </p>
         {keys.length > 0 && <GoingKeys keys={keys} now={frame.now} />}
-        {keyCount > keys.length && <p class="fine">And {counted(keyCount - keys.length, 'more key')}.</p>}
-        {keyCount > 0 && (
+        {keyCount !== null && keyCount > keys.length && (
+          <p class="fine">And {counted(keyCount - keys.length, 'more key')}.</p>
+        )}
+        {keyCount !== 0 && (
           <p class="fine">
             Should their work go on? Give it main integration keys first: a personal key cannot outlive its user.
           </p>
         )}
         <Form viewer={frame.viewer} action={links.deleteUser(user.id)} class="row">
           <button class="btn end go" type="submit">
-            Delete the user{keyCount > 0 && ` and ${counted(keyCount, 'key')}`}
+            Delete the user
+            {keyCount === null ? ' and its keys' : keyCount > 0 && ` and ${counted(keyCount, 'key')}`}
           </button>
           {acts.change === null && !user.disabled && (
             <a class="btn" href={`${links.user(user.id)}?disable=true#disabled`}>

@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx';
+import { administersKeys } from '../../domain/permissions/roles.ts';
 import { links } from '../links.ts';
 import { ErrorSummary, FieldError } from '../parts/field.tsx';
 import type { SignedInFrame } from '../parts/frame.ts';
@@ -53,9 +54,11 @@ export function UserPage(props: UserPageProps) {
           </div>
         </div>
         <div class="row">
-          <a class="btn" href={links.keys({ type: 'user', user_id: user.id })}>
-            Keys
-          </a>
+          {(administersKeys(frame.viewer.role) || frame.viewer.id === user.id) && (
+            <a class="btn" href={links.keys({ type: 'user', user_id: user.id })}>
+              Keys
+            </a>
+          )}
           {acts.invite === null && (
             <Form viewer={frame.viewer} action={links.inviteUser(user.id)}>
               <button class="btn" type="submit">
