@@ -37,6 +37,8 @@ const fixedCatalogue = {
 const DEMO_DATA = 'test/setup/demo-data.test.ts';
 
 export default defineConfig({
+  // Beside the rest of what tools leave behind.
+  cacheDir: '.wrangler/vite',
   test: {
     // Half of the tests are of what goes wrong, and the service logs that, as it should.
     silent: 'passed-only',
