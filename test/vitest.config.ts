@@ -68,7 +68,7 @@ export default defineConfig({
         resolve: { alias: [fixedCatalogue] },
         test: {
           name: 'worker',
-          deps: { optimizer: { ssr: { enabled: true, include: workerPackages, noDiscovery: true } } },
+          deps: { optimizer: { ssr: { enabled: true, include: workerPackages } } },
           include: ['test/{http,storage,rpc}/**/*.test.ts', DEMO_DATA],
           setupFiles: ['./test/support/apply-migrations.ts'],
         },
