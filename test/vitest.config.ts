@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
@@ -15,6 +16,24 @@ buildAssets();
 const migrations = await readD1Migrations('migrations');
 const usageMigrations = await readD1Migrations('migrations/usage');
 
+/**
+ * The packages that the Worker's source imports. Each test file starts a Worker of its own, and loading every module of
+ * these packages anew is most of that start: so each package is bundled once. The list is read from the source, because
+ * a package that is half in the bundles and half outside of them is two packages.
+ */
+const workerPackages = [
+  // The compiler imports these where there is JSX.
+  'hono/jsx/jsx-runtime',
+  'hono/jsx/jsx-dev-runtime',
+  ...new Set(
+    globSync('src/**/*.{ts,tsx}', { exclude: ['src/setup/**', 'src/client/**'] }).flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^(?:import|export)\b[^;]*? from '([@a-z][^':]*)';$/gm)].map(
+        (match) => match[1] ?? '',
+      ),
+    ),
+  ),
+];
+
 /** A deployer edits the catalogue, and no test of a rule is to fail by that. */
 const fixedCatalogue = {
   find: /^\.{1,2}\/(.*\/)?catalogue\.ts$/,
@@ -28,6 +47,8 @@ const DEMO_DATA = 'test/setup/demo-data.test.ts';
 const PURE_OF_CONSOLE = ['test/console/words.test.ts', 'test/console/pages.test.tsx', 'test/console/parts/*.test.ts'];
 
 export default defineConfig({
+  // Beside the rest of what tools leave behind.
+  cacheDir: '.wrangler/vite',
   test: {
     // Half of the tests are of what goes wrong, and the service logs that, as it should.
     silent: 'passed-only',
@@ -59,6 +80,7 @@ export default defineConfig({
           name: 'worker',
           include: ['test/{http,storage,rpc,console}/**/*.test.ts', DEMO_DATA],
           exclude: PURE_OF_CONSOLE,
+          deps: { optimizer: { ssr: { enabled: true, include: workerPackages } } },
           setupFiles: ['./test/support/apply-migrations.ts'],
         },
       },

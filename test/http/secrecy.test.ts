@@ -181,7 +181,9 @@ test('no sealed form of a key is in a log line or in KV', async () => {
 });
 
 test('the log holds the pattern of a route and not its URL', () => {
-  expect(logged.filter((line) => line.includes('search_text') || line.includes('?'))).toEqual([]);
+  // In a stack, the test runner names the bundles of packages with a version behind a question mark.
+  const lines = logged.map((line) => line.replaceAll(/\.js\?v=[0-9a-f]+/g, '.js'));
+  expect(lines.filter((line) => line.includes('search_text') || line.includes('?'))).toEqual([]);
   expect(logged.some((line) => line.includes('/v2/api_keys/:id'))).toBe(true);
 });
 
