@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * The settings of the Worker. They are the plain variables of wrangler.toml; `npm start -- --var NAME:VALUE` changes

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * Fetches the public keys by which Cloudflare Access signs its tokens.

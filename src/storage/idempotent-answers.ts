@@ -1,5 +1,5 @@
 import { and, eq, gt, inArray, is, lte, SQL, sql } from 'drizzle-orm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ROLES, USER_TYPES } from '../wire/roles.ts';
 import { assertNoRow } from './commit-guard.ts';
 import { countTouched, type Database, type Statement } from './database.ts';

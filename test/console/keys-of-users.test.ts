@@ -7,6 +7,7 @@ import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { callerWith, NO_USAGE_DB, openServices } from '../support/domain.ts';
 import { createPerson, createUser, type Person } from '../support/people.ts';
 import { countRowsRead } from '../support/rows-read.ts';
+import { readRows } from '../support/stored.ts';
 import { deliverCounts } from '../support/usage-counts.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -74,6 +75,17 @@ describe('the keys of others are not counted', () => {
     expect(await keysOf(stranger.key, [member])).toEqual({});
     expect(Object.keys(await keysOf(keys.PROVIDER, [member]))).toEqual([member.id]);
   });
+});
+
+test('of a user with more keys than the page before its deletion shows, those in use are said of the shown ones', async () => {
+  const user = await newUser();
+  await insertKeys(user, 40);
+  const [newest] = await readRows('SELECT max(id) AS id FROM api_keys WHERE user_id = ?', user.id);
+  await deliverCounts([{ keyId: Number(newest?.id), at: Date.now(), count: 3 }]);
+  const { body } = await (await signIn(admin.key)).open(`/console/users/${user.id}/delete`);
+  expect(body).toMatch(/and 40\skeys\s*\?/);
+  expect(body).toMatch(/One of the newest 30 is/i);
+  expect(body).toMatch(/And 10\smore keys/);
 });
 
 describe('one who may delete a user, but has no access to its keys,', () => {

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CallEnv, CallVariables } from '../../src/http/context.ts';
 import { accessibleKey, accessibleUser, type KeyPut } from '../../src/http/middleware/accessible.ts';
 import { emptyBody, jsonBody, optionalBody } from '../../src/http/middleware/body.ts';

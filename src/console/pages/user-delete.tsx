@@ -24,6 +24,7 @@ export function UserDeletePage({ frame, view, keys, keyCount }: UserDeletePagePr
   const name = personName(user);
   const inUse = keys.filter(({ use }) => use !== null && use.allowedIn24h > 0);
   const calls = inUse.reduce((sum, { use }) => sum + (use?.allowedIn24h ?? 0), 0);
+  const isCut = keyCount !== null && keyCount > keys.length;
   const isUnread = keys.some(({ use }) => use === null);
   return (
     <Layout frame={frame} title={`Delete ${name}`} section="users">
@@ -51,7 +52,7 @@ export function UserDeletePage({ frame, view, keys, keyCount }: UserDeletePagePr
                 ? keyCount === 1
                   ? 'It is'
                   : 'All are'
-                : `${inWords(inUse.length)} of them ${inUse.length === 1 ? 'is' : 'are'}`}{' '}
+                : `${inWords(inUse.length)} of ${isCut ? `the newest ${keys.length}` : 'them'} ${inUse.length === 1 ? 'is' : 'are'}`}{' '}
               in use: {counted(calls, 'call')} in the last 24&nbsp;h.
             </strong>
           )}

@@ -1,5 +1,5 @@
 import { verifyWithJwks } from 'hono/jwt';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Settings } from '../../env.ts';
 import { logFailure } from '../../log.ts';
 import type { AccessKey } from '../../storage/access-keys.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { UsageFlush } from '../../storage/usage.ts';
 import { MAX_NEEDS_LENGTH } from './sets-of-names.ts';
 

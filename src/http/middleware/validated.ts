@@ -1,6 +1,6 @@
 import { zValidator } from '@hono/zod-validator';
 import type { Context, MiddlewareHandler } from 'hono';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 import type { CallEnv, CallVariables, Needs } from '../context.ts';
 import { fail } from '../errors.ts';

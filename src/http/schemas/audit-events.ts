@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isUserId } from '../../domain/users/user.ts';
 import { AUDIT_ACTIONS } from '../../wire/audit-actions.ts';
 import { paging, queryOf, rowId } from './fields.ts';

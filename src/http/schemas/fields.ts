@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
 import { findTextProblem, MAX_SEARCH_LENGTH } from '../../domain/text-rules.ts';
 

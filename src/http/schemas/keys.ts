@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAddress, parseNetwork } from '../../domain/addresses/allowlist.ts';
 import {
   MAX_ALLOWLIST_ENTRIES,

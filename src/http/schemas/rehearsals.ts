@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ROLES } from '../../domain/permissions/roles.ts';
 import type { KeyAct } from '../../domain/rehearsal/rehearse-key.ts';
 import type { UserAct } from '../../domain/rehearsal/rehearse-user.ts';

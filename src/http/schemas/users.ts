@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_ORGANISATION_NAME_LENGTH } from '../../domain/organisations/create-organisation.ts';
 import { ROLES } from '../../domain/permissions/roles.ts';
 import { MAX_SEARCH_WORDS, wordsOf } from '../../domain/text-rules.ts';
