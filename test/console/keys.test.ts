@@ -56,6 +56,10 @@ describe.each<['an administrator' | 'a business manager', () => Browser]>([
     expect(page).toContain('After');
     expect(page).toContain('The new list is in force everywhere by');
     expect(page).toContain('2001:db8::/48');
+    const back = await browser.post(`/console/keys/${id}/allowlist`, { ip_whitelist: '203.0.113.7' });
+    const [, old] =
+      /name="ip_whitelist" value="([^"]*)"/.exec(text(await browser.open(back.headers.get('Location') ?? ''))) ?? [];
+    expect(old?.split('\n')).toEqual(['198.51.100.0/24', '2001:db8::/48']);
   });
 
   test('sees the secret of its own key again, and that is in the history', async () => {

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
+import * as z from 'zod';
 import { differences } from '../../domain/audit/differences.ts';
-import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
+import { type AuditEvent, listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import { changeKey, type KeyPatch } from '../../domain/keys/change-key.ts';
 import { explainKey } from '../../domain/keys/explain-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key } from '../../domain/keys/key.ts';
@@ -65,7 +66,7 @@ export const keyRoutes = new Hono<KeyEnv>()
         ask={{ ...ask, lately: latelyRefused(report, services.now()), addresses: addressesOf(report) }}
         rotation={view.oldSecret === null ? null : rotationOf(view, report, services.now())}
         history={history.events}
-        receipt={receiptOf(c, key)}
+        receipt={receiptOf(c, key, history.events[0])}
         proof={await proofOf(c, key, report)}
       />
     );
@@ -137,15 +138,22 @@ const CHANGES = {
 } as const;
 
 /** What a change of a moment ago says. The moment is only shown when it lies within the bound from now, or just past it. */
-function receiptOf(c: SessionContext, key: Key): KeyReceipt | null {
+function receiptOf(c: SessionContext, key: Key, last: AuditEvent | undefined): KeyReceipt | null {
   const { services } = c.var;
   const changed = Object.entries(CHANGES).find(([name]) => name === c.req.query('changed'));
   const by = Number(c.req.query('by') ?? '');
   const now = services.now();
   const isRecent = Number.isSafeInteger(by) && by <= effectiveFromNow(services).normally && by > now - HOUR;
   if (changed === undefined || !isRecent || key.revokedAt !== null) return null;
-  const [, { what, detail }] = changed;
-  return { what, effectiveBy: by, detail: `${detail} before ${clock(now)} UTC.`, oldList: null };
+  const [name, { what, detail }] = changed;
+  const oldList = name === 'list' ? oldListOf(last) : null;
+  return { what, effectiveBy: by, detail: `${detail} before ${clock(now)} UTC.`, oldList };
+}
+
+/** The list before the newest event, if that changed the list: the way back stands beside the receipt. */
+function oldListOf(last: AuditEvent | undefined): readonly string[] | null {
+  const change = z.looseObject({ ip_whitelist: z.tuple([z.array(z.string()), z.array(z.string())]) });
+  return change.safeParse(last?.changes).data?.ip_whitelist[0] ?? null;
 }
 
 function looksOf(looks: readonly { at: number }[]): Looks {
