@@ -8,10 +8,14 @@ import { DESK, openExample, PAGES, type View } from './example-pages.tsx';
 
 /*
  * Pictures of every page, to look at: `npm run screenshots` writes them to `.wrangler/screenshots`, with an index. With
- * `PROTOTYPE` set to the folder of the design's pages, each is pictured beside its page.
+ * `PROTOTYPE` set to the folder of the design's pages, each is pictured beside its page. `npm run screenshots:readme` writes
+ * the one picture that the README shows, and no other.
  */
 
 const FOLDER = '.wrangler/screenshots';
+const README_PICTURE = 'src/console/screenshot.jpg';
+/** The keys whose labels try the limits of a page. */
+const HARD_LABELS = /lk_…(a11y|k3Wd|Zz08)/;
 const PROTOTYPE = process.env.PROTOTYPE;
 const VIEWS: [string, View][] = [
   ['light', DESK],
@@ -19,7 +23,7 @@ const VIEWS: [string, View][] = [
   ['phone', { ...DESK, width: 390 }],
 ];
 
-describe.skipIf(process.env.SCREENSHOTS === undefined || !hasBrowser)(hasBrowser ? 'pictures' : NO_BROWSER, () => {
+describe.skipIf(process.env.SCREENSHOTS !== 'all' || !hasBrowser)(hasBrowser ? 'pictures' : NO_BROWSER, () => {
   let browser: Browser;
   const pictured: string[] = [];
   beforeAll(async () => {
@@ -51,3 +55,20 @@ describe.skipIf(process.env.SCREENSHOTS === undefined || !hasBrowser)(hasBrowser
     },
   );
 });
+
+test.skipIf(process.env.SCREENSHOTS !== 'readme' || !hasBrowser)(
+  hasBrowser ? "the README's picture" : NO_BROWSER,
+  async () => {
+    const browser = await launchBrowser();
+    const { page } = await openExample(browser, 'keys-main', DESK);
+    await page.setViewportSize({ width: DESK.width, height: 800 });
+    await page
+      .getByRole('row')
+      .filter({ hasText: HARD_LABELS })
+      .evaluateAll((rows) => {
+        for (const row of rows) row.remove();
+      });
+    await page.screenshot({ path: README_PICTURE, quality: 85 });
+    await browser.close();
+  },
+);
