@@ -13,7 +13,7 @@ import { DESK, openExample, PAGES, type View } from './example-pages.tsx';
  */
 
 const FOLDER = '.wrangler/screenshots';
-const README_PICTURE = 'src/console/screenshot.png';
+const README_PICTURE = 'src/console/screenshot.jpg';
 /** The keys whose labels try the limits of a page. */
 const HARD_LABELS = /lk_…(a11y|k3Wd|Zz08)/;
 const PROTOTYPE = process.env.PROTOTYPE;
@@ -68,7 +68,7 @@ test.skipIf(process.env.SCREENSHOTS !== 'readme' || !hasBrowser)(
       .evaluateAll((rows) => {
         for (const row of rows) row.remove();
       });
-    await page.screenshot({ path: README_PICTURE });
+    await page.screenshot({ path: README_PICTURE, quality: 74 });
     await browser.close();
   },
 );
