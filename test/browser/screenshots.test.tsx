@@ -68,7 +68,7 @@ test.skipIf(process.env.SCREENSHOTS !== 'readme' || !hasBrowser)(
       .evaluateAll((rows) => {
         for (const row of rows) row.remove();
       });
-    await page.screenshot({ path: README_PICTURE, quality: 85 });
+    await page.screenshot({ path: README_PICTURE, quality: 74 });
     await browser.close();
   },
 );
