@@ -43,6 +43,9 @@ const fixedCatalogue = {
 /** It makes thousands of statements, each a message between two processes if asked from Node. */
 const DEMO_DATA = 'test/setup/demo-data.test.ts';
 
+/** It makes pictures to look at, when asked. */
+const PICTURES = 'test/browser/screenshots.test.tsx';
+
 /** What the console makes of plain values: words and pages. */
 const PURE_OF_CONSOLE = ['test/console/words.test.ts', 'test/console/pages.test.tsx', 'test/console/parts/*.test.ts'];
 
@@ -98,7 +101,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/{setup,readme,simulation,consumer,client,browser}/**/*.test.{ts,tsx}'],
-          exclude: [DEMO_DATA],
+          exclude: [DEMO_DATA, ...(process.env.SCREENSHOTS === undefined ? [PICTURES] : [])],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -76,7 +76,7 @@ export function KeyForm(props: PropsWithChildren<KeyFormProps & OfNew & OfExisti
     <Form viewer={frame.viewer} action={action} class="form" novalidate data-keyform="">
       {/* Enter in a field presses the first button of a form, and that shall not be one that adds an address. */}
       <button class="vh" type="submit" tabindex={-1}>
-        Save
+        Send the form
       </button>
       <section>
         <h2>What it is for</h2>
