@@ -207,6 +207,19 @@ describe('an overlap', () => {
     expect(body.previous_secret.retires_at).toBe(`${tomorrow} 00:00:00.000000+00`);
   });
 
+  test('that lasts as long as the key stays as it is when it is given longer, or as long, again', async () => {
+    const tomorrow = new Date(Date.now() + DAY_MS).toISOString().slice(0, 10);
+    const { id, old, answer } = await rotatedKey(keys.ORG_ADMIN, { expiration_date: tomorrow }, 30 * 24 * HOUR);
+    const before = await readRows('SELECT * FROM audit_events WHERE api_key_id = ?', id);
+    const again = await changeOverlap(keys.ORG_ADMIN, id, 30 * 24 * HOUR);
+    expect(again).toMatchObject({ status: 200, body: { id, previous_secret: answer.previous_secret } });
+    expect(again.body.effective_by.normally).toBe(answer.previous_secret.retires_at);
+    expect(await readRows('SELECT * FROM audit_events WHERE api_key_id = ?', id)).toEqual(before);
+    // Nothing of that keeps it from being ended.
+    expect((await changeOverlap(keys.ORG_ADMIN, id, 0)).status).toBe(200);
+    expect(await works(old.secret)).toBe(false);
+  });
+
   test.each<[string, () => Promise<number>]>([
     ['never was', async () => (await createKey(keys.ORG_ADMIN)).id],
     [

@@ -12,8 +12,8 @@ import { findKeyShortfall, findTakingShortfall, refuseKeyReach } from './key-rea
 /**
  * Ends the overlap of a rotation, or moves its end: `overlapSeconds` from now, but never beyond the key's expiry. An
  * earlier end takes rights away, so as for a revocation the caller needs access to the key, and nobody can hold it off by
- * changing the key meanwhile. A later end gives rights, so the key must be in the caller's reach. Without an overlap it
- * is refused as `invalid`.
+ * changing the key meanwhile. A later end gives rights, so the key must be in the caller's reach. An overlap that ends at
+ * that moment already stays as it is. Without an overlap it is refused as `invalid`.
  */
 export function changeOverlap(
   services: Acting,
@@ -41,6 +41,8 @@ async function tryChange(
   const shortfall = takesAway ? findTakingShortfall(caller, key) : findKeyShortfall(caller, key);
   if (shortfall !== null) return refuseKeyReach(services, caller, 'api_key.overlap', key, shortfall);
   if (presentEnd === null) return { refused: 'invalid', fields: { overlap_seconds: NO_OVERLAP } };
+  // An overlap that lasts as long as the key cannot be given longer.
+  if (endsAt === presentEnd) return { key, effectiveBy: effectiveFromNow(services, endsAt) };
   const changed = await commitOverlap(
     services,
     {
