@@ -144,7 +144,7 @@ function describeRetryProblem(problem: RetryRefusal['problem']): ErrorAnswer<Con
         status: 409,
         code: 'IDEMPOTENCY_GONE',
         errors: {
-          json: 'The call that this one repeats was done, but its secret cannot be given out again: it was rotated or revoked since.',
+          json: 'The call that this one repeats was done, but its secret cannot be given out again: it was rotated, revoked or given up since. To make another one, use a new Idempotency-Key.',
         },
       };
   }

@@ -441,6 +441,8 @@ describe.each(GIVING)('a retry of %s', (_, prepare) => {
     await lose(body.id);
     const again = await writingNothing(() => send(repeatable));
     expectConflict(again, 'IDEMPOTENCY_GONE');
+    // To repeat the call would not help.
+    expect(again.body.errors.json).toMatch(/a new Idempotency-Key/);
   });
 
   test('is answered as at first, although the key was changed since', async () => {

@@ -130,6 +130,16 @@ test('a revoked key is not seen', async () => {
   expectInvalid(await see(key, id), ['disabled']);
 });
 
+test('a key whose secret was abandoned with its master key is not called revoked, and a rotation gives it one to see', async () => {
+  const { id } = await createKey(keys.ORG_ADMIN);
+  await alter('UPDATE api_key_secrets SET sealed = NULL WHERE key_id = ?', id);
+  const refused = await see(keys.ORG_ADMIN, id);
+  expectInvalid(refused, ['id']);
+  expect(refused.body.errors.json.id).toMatch(/[Rr]otate/);
+  const rotated = await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${id}`, { body: {} });
+  expect((await see(keys.ORG_ADMIN, id)).body).toEqual({ id, api_key: rotated.body.api_key });
+});
+
 test('that a key is revoked is said before that it is out of reach', async () => {
   const { key } = await someone();
   const { keyId } = await someone('BUSINESS_MANAGER');
