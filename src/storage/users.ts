@@ -68,6 +68,30 @@ export async function readProviders(db: Database): Promise<{ id: string; email: 
     .limit(100);
 }
 
+/** The enabled ORG_ADMIN of an organisation who was created first, but for one user; null when there is no other. */
+export async function readAdministrator(
+  db: Database,
+  { orgId, exceptUserId }: { orgId: number; exceptUserId: string },
+): Promise<{ firstName: string | null; lastName: string | null; email: string } | null> {
+  const { firstName, lastName, email } = users;
+  const [row] = await db
+    .select({ firstName, lastName, email })
+    .from(users)
+    .where(
+      and(
+        eq(users.orgId, orgId),
+        eq(users.role, 'ORG_ADMIN'),
+        eq(users.type, 'user'),
+        eq(users.disabled, false),
+        ne(users.id, exceptUserId),
+        isNotNull(users.email),
+      ),
+    )
+    .orderBy(users.createdAt, users.id)
+    .limit(1);
+  return row === undefined || row.email === null ? null : { ...row, email: row.email };
+}
+
 export interface UserFilter {
   orgId: number;
   /** Each of them in names or email, in any order, whatever the case. The caller bounds how many they are. */

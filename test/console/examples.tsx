@@ -594,7 +594,7 @@ export const EXAMPLES = {
     <RefusedPage
       frame={MANAGER}
       heading="Main integration keys are for administrators"
-      missing="the role Organisation admin"
+      reason={{ is: 'missing', text: 'the role Organisation admin' }}
       helper={{ name: 'Demo Org Admin', email: 'org-admin@example.com' }}
       instead={{ text: 'for the same work, create', href: links.createKey(), link: 'a personal key' }}
       requestId="8f1c2e60-5b7a"

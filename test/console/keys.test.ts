@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Browser, signIn } from '../support/browser.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
+import { readPageForm } from '../support/page-form.ts';
+import { createUser } from '../support/people.ts';
 import { readRows } from '../support/stored.ts';
 
 /*
@@ -131,6 +133,41 @@ describe.each<['an administrator' | 'a business manager', () => Browser]>([
     expect(answer.status).toBe(400);
     expect(text(answer)).toContain('Three things to mend. Nothing was created.');
     expect(await readRows('SELECT count(*) AS n FROM api_keys')).toEqual(before);
+  });
+});
+
+test('a form that does not say for how long ends no secret', async () => {
+  const { id, api_key } = await createKey(keys.ORG_ADMIN, { label: 'Held' });
+  for (const overlap_seconds of ['', ' ', '-1', '1e3', 'soon']) {
+    expect((await admin.post(`/console/keys/${id}/rotate`, { overlap_seconds })).status).toBe(400);
+  }
+  await admin.post(`/console/keys/${id}/rotate`, { overlap_seconds: '3600' });
+  for (const fields of [{}, { overlap: '' }, { overlap: '+' }, { overlap: 'none' }]) {
+    const answer = await admin.post(`/console/keys/${id}/overlap`, fields);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toContain('This cannot be done');
+  }
+  expect((await readCurrent(api_key)).id).toBe(id);
+});
+
+describe('a new key', () => {
+  const ownerOf = async (browser: Browser, path: string) =>
+    Object.fromEntries(await readPageForm(text(await browser.open(path)), '/console/keys'));
+
+  test('is offered for the user that it was to be made for, however many users there are', async () => {
+    const id = await createUser(keys.ORG_ADMIN, { first_name: 'Old', last_name: 'Hand' });
+    for (let count = 0; count < 101; count++) await createUser(keys.ORG_ADMIN);
+    expect(await ownerOf(admin, `/console/keys/create?user_id=${id}`)).toMatchObject({
+      user_type: 'user',
+      user_id: id,
+    });
+    expect((await ownerOf(admin, '/console/keys/create')).user_type).toBe('user');
+  });
+
+  test('is a main integration key for who signed in by one', async () => {
+    const main = await createKey(keys.ORG_ADMIN, { user_type: 'bot' });
+    const browser = await signIn(main.api_key);
+    expect(await ownerOf(browser, '/console/keys/create')).toMatchObject({ user_type: 'bot' });
   });
 });
 

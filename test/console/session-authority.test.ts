@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import type { SessionEnv } from '../../src/console/context.ts';
-import { requires } from '../../src/console/middleware/requires.tsx';
+import { requires } from '../../src/console/middleware/requires.ts';
 import { session } from '../../src/console/middleware/session.tsx';
 import type { Caller } from '../../src/domain/authority/caller.ts';
 import type { Refusal } from '../../src/domain/authority/refusal.ts';

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type Browser, isSignedIn, openBrowser, signIn } from '../support/browser.ts';
 import { call, createKey } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
-import { createUser, freshEmail, readUser } from '../support/people.ts';
+import { readPageForm } from '../support/page-form.ts';
+import { changeUser, createOrganisation, createPerson, createUser, freshEmail, readUser } from '../support/people.ts';
 import { readRows } from '../support/stored.ts';
 
 /*
@@ -79,6 +80,16 @@ describe('an administrator', () => {
     expect((await admin.open(`/console/users/${id}`)).status).toBe(404);
   });
 
+  test('is brought from the page before a deletion to a form that disables the user', async () => {
+    const id = await createUser(keys.ORG_ADMIN);
+    const [, path = ''] =
+      /href="([^"]*disable=true)#disabled"/.exec(text(await admin.open(`/console/users/${id}/delete`))) ?? [];
+    const fields = await readPageForm(text(await admin.open(path)), `/console/users/${id}`);
+    expect(Object.fromEntries(fields)).toMatchObject({ disabled: 'true' });
+    expect((await admin.postRaw(`/console/users/${id}`, fields)).status).toBe(303);
+    expect(await readUser(keys.ORG_ADMIN, id)).toMatchObject({ disabled: true });
+  });
+
   test('searches users by words in any order, and sees how many keys each has', async () => {
     const id = await createUser(keys.ORG_ADMIN, { first_name: 'Ludovica', last_name: 'Quist' });
     await createKey(keys.ORG_ADMIN, { label: 'One', user_id: id });
@@ -107,6 +118,45 @@ test('a PROVIDER creates an organisation and finds it', async () => {
   expect((await provider.post('/console/organisations', { name: 'Quillfeather Ltd' })).status).toBe(303);
   expect(text(await provider.open('/console/organisations?query=quillf'))).toContain('Quillfeather Ltd');
   expect((await provider.post('/console/organisations', { name: ' ' })).status).toBe(400);
+});
+
+describe('a refusal', () => {
+  test('names an administrator who can help to whoever may read users, and what one can do', async () => {
+    const manager = await signIn(keys.BUSINESS_MANAGER);
+    const lacking = await manager.open('/console/users/create');
+    expect(lacking.status).toBe(403);
+    expect(text(lacking)).toMatch(/Who can help.*Demo Org Admin.*mailto:/s);
+    const refused = await manager.post('/console/keys', {
+      label: 'Main',
+      user_type: 'bot',
+      expiry: 'never',
+      restricted: 'false',
+    });
+    expect(refused.status).toBe(403);
+    expect(text(refused)).toMatch(/What is missing.*Who can help.*Demo Org Admin.*create a personal key/s);
+    expect(text(await (await signIn(keys.PUBLISHER)).open('/console/users'))).not.toContain('Demo Org Admin');
+  });
+
+  test('names nobody to the only administrator there is, nor one who is disabled or elsewhere', async () => {
+    const orgId = await createOrganisation(keys.PROVIDER, 'Elsewhere');
+    const alone = await createPerson(keys.PROVIDER, 'ORG_ADMIN', orgId);
+    const { api_key } = await createKey(alone.key, { has_restricted_permissions: true, permissions: ['user_read'] });
+    const browser = await signIn(api_key);
+    const page = async () => text(await browser.open('/console/users/create'));
+    expect(await page()).not.toContain('Who can help');
+    const other = await createPerson(keys.PROVIDER, 'ORG_ADMIN', orgId);
+    expect(await page()).toContain(other.email);
+    await changeUser(keys.PROVIDER, other.id, { disabled: true });
+    expect(await page()).not.toContain('Who can help');
+  });
+
+  test('of what nobody can do says why, with a status of its own', async () => {
+    const { id } = await createKey(keys.ORG_ADMIN, { label: 'Gone' });
+    await admin.post(`/console/keys/${id}/revoke`);
+    const answer = await admin.post(`/console/keys/${id}/pause`);
+    expect(answer.status).toBe(400);
+    expect(text(answer)).toMatch(/This cannot be done.*Why.*revoked/s);
+  });
 });
 
 test('a publisher, who may see no users, is told what is missing', async () => {

@@ -19,7 +19,11 @@ export interface Browser {
   /** Posts a form, with the token of the session if there is one. */
   post: (path: string, fields?: Record<string, string>, options?: CallOptions) => Promise<Answer>;
   /** Posts a form exactly as given. */
-  postRaw: (path: string, fields: Record<string, string>, options?: CallOptions) => Promise<Answer>;
+  postRaw: (
+    path: string,
+    fields: Record<string, string> | [string, string][],
+    options?: CallOptions,
+  ) => Promise<Answer>;
   /** The token that the forms of its session carry. */
   csrfToken: () => Promise<string>;
 }

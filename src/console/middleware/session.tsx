@@ -71,6 +71,12 @@ export async function allowsCall(c: { var: SessionEnv['Variables'] }): Promise<b
   );
 }
 
+/** Charges the limit of reads that go through thousands of rows, as the API does for the same reads. */
+export async function allowsCostlyRead(c: { var: SessionEnv['Variables'] }): Promise<boolean> {
+  const { services, caller } = c.var;
+  return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
+}
+
 /** Whoever opens a page is sent to sign in; whoever sent a form is told that it was not done. */
 function askToSignIn(c: ConsoleContext): Response | Promise<Response> {
   return isRead(c) ? c.redirect(links.signIn, 303) : answerSessionEnded(c, 'gone');

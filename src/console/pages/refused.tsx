@@ -7,8 +7,8 @@ export interface RefusedPageProps {
   frame: SignedInFrame;
   /** What was refused, as a sentence without a full stop: `Main integration keys are for administrators`. */
   heading: string;
-  /** What the viewer lacks: `the role Organisation admin`. */
-  missing: string;
+  /** What the viewer lacks (`the role Organisation admin`), or why nobody can do it. */
+  reason: { is: 'missing' | 'impossible'; text: string };
   /** Someone of the organisation who has it; null: nobody, or nobody that the viewer may know of. */
   helper: { name: string; email: string } | null;
   /** What the viewer can do instead; null: nothing. */
@@ -17,7 +17,7 @@ export interface RefusedPageProps {
 }
 
 /** A refusal says what is missing, who can help, and what one can do oneself. */
-export function RefusedPage({ frame, heading, missing, helper, instead, requestId }: RefusedPageProps) {
+export function RefusedPage({ frame, heading, reason, helper, instead, requestId }: RefusedPageProps) {
   return (
     <Layout frame={frame} title="Not for you" section="keys">
       <div class="narrow stack">
@@ -30,8 +30,8 @@ export function RefusedPage({ frame, heading, missing, helper, instead, requestI
           , {roleWithArticle(frame.viewer.role)}. Nothing was changed.
         </p>
         <dl class="facts">
-          <dt>What is missing</dt>
-          <dd>{missing}</dd>
+          <dt>{reason.is === 'missing' ? 'What is missing' : 'Why'}</dt>
+          <dd>{reason.text}</dd>
           {helper !== null && (
             <>
               <dt>Who can help</dt>

@@ -101,15 +101,17 @@ export function KeyForm(props: PropsWithChildren<KeyFormProps & OfNew & OfExisti
         </Field>
         <Field id="description" label="Description" aside="optional" error={errors.description ?? null}>
           {(described) => (
-            <input
+            <textarea
               id="description"
               name="description"
-              value={values.description}
+              rows={2}
               maxlength={MAX_DESCRIPTION_LENGTH}
               dir="auto"
               autocomplete="off"
               {...described}
-            />
+            >
+              {values.description}
+            </textarea>
           )}
         </Field>
       </section>

@@ -3,13 +3,13 @@ import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import { nameEvents } from '../../domain/keys/name-events.ts';
 import { administersKeys } from '../../domain/permissions/roles.ts';
 import { listUsers } from '../../domain/users/find-user.ts';
-import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { auditListQuery } from '../../http/schemas/audit-events.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
 import { answerPage } from '../answer-page.ts';
 import type { SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
+import { allowsCostlyRead } from '../middleware/session.tsx';
 import { AuditPage, type AuditPageProps } from '../pages/audit.tsx';
 import { personName } from '../parts/names.ts';
 import { DAY } from '../words.ts';
@@ -20,9 +20,7 @@ const MAX_USERS = 100;
 /** `/console/audit` */
 export const auditRoutes = new Hono<SessionEnv>().get('/', async (c) => {
   const { services, caller } = c.var;
-  if (services.settings.limitsCalls && !(await services.limits.costlyReads.allows(payerOfCalls(caller)))) {
-    return answerUnavailable(c, 'rate_limited');
-  }
+  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
   const given = Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== ''));
   const request = auditListQuery.safeParse({ per_page: String(PER_PAGE), ...given });
   const errors: AuditPageProps['errors'] = {};

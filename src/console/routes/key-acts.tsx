@@ -7,7 +7,6 @@ import { resumeKey } from '../../domain/keys/resume-key.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
-import { reportUsage, type UsageReport } from '../../domain/usage/report-usage.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { overlapBody, rotateKeyBody } from '../../http/schemas/keys.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
@@ -17,18 +16,17 @@ import { clientIpOf } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleKey, type KeyEnv } from '../middleware/accessible.tsx';
-import { requires } from '../middleware/requires.tsx';
-import { allowsCall, limitActs } from '../middleware/session.tsx';
+import { requires } from '../middleware/requires.ts';
+import { allowsCall, allowsCostlyRead, limitActs } from '../middleware/session.tsx';
 import { KeyCreatedPage } from '../pages/key-created.tsx';
 import { PausePage } from '../pages/key-pause.tsx';
 import { monthOf, RevokedPage, RevokePage } from '../pages/key-revoke.tsx';
 import { RotatePage } from '../pages/key-rotate.tsx';
 import { KeySeenPage, SeeKeyPage } from '../pages/key-see.tsx';
 import { viewKey } from '../view-keys.ts';
-import { receiptPath } from './key.tsx';
+import { readReport, receiptPath } from './key.tsx';
 import { originOf } from './keys.tsx';
 
-const REPORT_DAYS = 30;
 const MAX_LOOKS = 20;
 const DEFAULT_OVERLAP = '86400';
 
@@ -37,6 +35,7 @@ export const keyActRoutes = new Hono<KeyEnv>()
 
   .get('/see', requires('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
+    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
     const request = { page: 1, perPage: MAX_LOOKS, apiKeyId: key.id, action: 'api_key.seen' as const };
     const { events } = await listAuditEvents(services, caller, request);
     return answerPage(
@@ -58,7 +57,7 @@ export const keyActRoutes = new Hono<KeyEnv>()
     const { services, caller, key, form } = c.var;
     const overlap = form.get('overlap_seconds') ?? DEFAULT_OVERLAP;
     const parsed = rotateKeyBody.safeParse({
-      overlap_seconds: Number(overlap),
+      overlap_seconds: secondsOf(overlap),
       end_previous: form.get('end_previous') === 'true',
     });
     if (!parsed.success) {
@@ -92,7 +91,7 @@ export const keyActRoutes = new Hono<KeyEnv>()
     // `+86400` is so much more than it has now.
     const rest = view.oldSecret === null ? 0 : Math.ceil((view.oldSecret.retiresAt - services.now()) / 1000);
     const parsed = overlapBody.safeParse({
-      overlap_seconds: wanted.startsWith('+') ? rest + Number(wanted.slice(1)) : Number(wanted),
+      overlap_seconds: wanted.startsWith('+') ? rest + secondsOf(wanted.slice(1)) : secondsOf(wanted),
     });
     if (!parsed.success) {
       return answerRefusal(c, { refused: 'invalid', fields: messagesByField(parsed.error.issues) });
@@ -158,9 +157,9 @@ export const keyActRoutes = new Hono<KeyEnv>()
     return answerPage(c, page);
   });
 
-async function readReport(c: SessionContext, key: Key): Promise<UsageReport | null> {
-  const used = await reportUsage(c.var.services, key, REPORT_DAYS);
-  return used.refused ? null : used.report;
+/** A number of seconds; NaN for anything else. Nothing is no number here: 0 ends the old secret. */
+function secondsOf(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
 async function answerRotation(

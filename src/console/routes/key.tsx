@@ -13,14 +13,15 @@ import { reportUsage, type UsageReport } from '../../domain/usage/report-usage.t
 import { effectiveFromNow } from '../../domain/verification/effective-by.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { explainKeyBody, keyPatchBody, readableKeyFields } from '../../http/schemas/keys.ts';
+import { answerUnavailable } from '../answer-failure.tsx';
 import { answerPage } from '../answer-page.ts';
 import { answerRefusal, type SessionContext } from '../answer-refusal.tsx';
 import { clientIpOf } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleKey, type KeyEnv } from '../middleware/accessible.tsx';
-import { requires } from '../middleware/requires.tsx';
-import { limitActs } from '../middleware/session.tsx';
+import { requires } from '../middleware/requires.ts';
+import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
 import { KeyPage, type KeyReceipt } from '../pages/key.tsx';
 import { KeyChangePage } from '../pages/key-change.tsx';
 import type { AskProps, Question } from '../parts/ask.tsx';
@@ -32,7 +33,7 @@ import type { KeyView } from '../parts/key-view.ts';
 import type { RehearsalView } from '../parts/rehearsal.tsx';
 import type { RotationProps, SecretUse } from '../parts/rotation.tsx';
 import { sourceRows } from '../parts/sources.ts';
-import { errorsOfForm, formOfKey, keyBodyOf, readKeyForm } from '../schemas/key-form.ts';
+import { errorsOfForm, formOfKey, keyChangeOf, readKeyForm } from '../schemas/key-form.ts';
 import { viewKey } from '../view-keys.ts';
 import { clock, relative } from '../words.ts';
 import { addMine, limitsOfViewer } from './keys.tsx';
@@ -48,6 +49,7 @@ export const keyRoutes = new Hono<KeyEnv>()
 
   .get('/', requires('api_key_read'), accessibleKey, async (c) => {
     const { services, key } = c.var;
+    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
     const [view, used, history, ask] = await Promise.all([
       viewKey(c.var, key),
       reportUsage(services, key, REPORT_DAYS),
@@ -82,6 +84,7 @@ export const keyRoutes = new Hono<KeyEnv>()
       return answerForm(c, key, { ...present, ip_whitelist: list }, {});
     }
     if (c.req.query('suggested') !== 'true') return answerForm(c, key, present, {});
+    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
     const used = await reportUsage(services, key, REPORT_DAYS);
     if (used.refused) return answerRefusal(c, used);
     return answerForm(c, key, { ...present, ip_whitelist: used.report.suggestedAllowlist.join('\n') }, {});
@@ -89,7 +92,7 @@ export const keyRoutes = new Hono<KeyEnv>()
 
   .post('/change', requires('api_key_manage'), limitActs, accessibleKey, async (c) => {
     const { services, caller, key, form } = c.var;
-    const values = readKeyForm(form);
+    const values = readKeyForm(form, formOfKey(key));
     const next = form.get('next') ?? '';
     if (next === 'check') return answerForm(c, key, values, {});
     if (next === 'add-mine') return answerForm(c, key, addMine(c, values), {});
@@ -246,7 +249,7 @@ const NO_PATCH: KeyPatch = {
 };
 
 function parsePatch(values: KeyFormValues, key: Key, now: number): { patch: KeyPatch } | { errors: KeyFormErrors } {
-  const body = keyBodyOf(values, now);
+  const body = keyChangeOf(values, key, now);
   const parsed = keyPatchBody.safeParse(body);
   if (parsed.success) return { patch: parsed.data };
   const more = findWrongKeyFields(readableKeyFields.parse(body), { now, present: key });
@@ -255,6 +258,7 @@ function parsePatch(values: KeyFormValues, key: Key, now: number): { patch: KeyP
 
 /** The form once more, with what the change would have done to the calls of these days. */
 async function answerRehearsal(c: SessionContext, key: Key, values: KeyFormValues, patch: KeyPatch) {
+  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
   const rehearsed = await rehearseKey(c.var.services, key, { act: 'change', patch }, REPORT_DAYS);
   if (rehearsed.refused === 'invalid') {
     return answerForm(c, key, values, errorsOfForm(rehearsed.fields, linesOf(values.ip_whitelist)));
@@ -322,8 +326,7 @@ async function answerForm(
   errors: KeyFormErrors,
   rehearsal: RehearsalView | null = null,
 ) {
-  const { services } = c.var;
-  const used = await reportUsage(services, key, REPORT_DAYS);
+  const report = await readReport(c, key);
   const page = (
     <KeyChangePage
       frame={signedInFrameOf(c)}
@@ -332,12 +335,19 @@ async function answerForm(
       errors={errors}
       clientIp={clientIpOf(c)}
       {...limitsOfViewer(c.var, { role: key.userRole })}
-      callsByEntry={used.refused ? null : callsByEntry(used.report, values, key, services.now())}
+      callsByEntry={report === null ? null : callsByEntry(report, values, key, c.var.services.now())}
       rehearsal={rehearsal}
       canRehearse
     />
   );
   return answerPage(c, page, Object.keys(errors).length === 0 ? 200 : 400);
+}
+
+/** The usage that the pages of acts show; null: not readable now, or the viewer read so much that a page does without. */
+export async function readReport(c: SessionContext, key: Key): Promise<UsageReport | null> {
+  if (!(await allowsCostlyRead(c))) return null;
+  const used = await reportUsage(c.var.services, key, REPORT_DAYS);
+  return used.refused ? null : used.report;
 }
 
 function callsByEntry(report: UsageReport, values: KeyFormValues, key: Key, now: number): Map<string, number> {

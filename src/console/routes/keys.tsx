@@ -6,9 +6,8 @@ import { countKeys, listKeys } from '../../domain/keys/list-keys.ts';
 import { PERMISSION_NAMES, type PermissionName, permissionsOfRole } from '../../domain/permissions/permissions.ts';
 import { administersKeys } from '../../domain/permissions/roles.ts';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
-import { listUsers } from '../../domain/users/find-user.ts';
+import { findUserById, listUsers } from '../../domain/users/find-user.ts';
 import { isUserId } from '../../domain/users/user.ts';
-import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { keyListQuery, newKeyBody, readableKeyRequest } from '../../http/schemas/keys.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
@@ -17,8 +16,8 @@ import { answerNotFound, answerRefusal, type SessionContext } from '../answer-re
 import { clientIpOf, type SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { type KeysQuery, links } from '../links.ts';
-import { requires } from '../middleware/requires.tsx';
-import { limitActs } from '../middleware/session.tsx';
+import { requires } from '../middleware/requires.ts';
+import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
 import { KeyCreatePage } from '../pages/key-create.tsx';
 import { KeyCreatedPage } from '../pages/key-created.tsx';
 import { type KeysFilter, KeysPage } from '../pages/keys.tsx';
@@ -42,7 +41,7 @@ export const keysRoutes = new Hono<SessionEnv>()
     const seesMain = administersKeys(caller.user.role);
     const query = readQuery(c.req.query(), seesMain);
     const isSearch = query.search_text !== undefined;
-    if (isSearch && !(await allowsSearch(c))) return answerUnavailable(c, 'rate_limited');
+    if (isSearch && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
     const { user_id: userId, ...listed } = query;
     const request = keyListQuery.safeParse({ per_page: String(PER_PAGE), ...textsOf(listed) });
     if (!request.success) return c.redirect(links.keys({ type: query.type }), 303);
@@ -75,7 +74,7 @@ export const keysRoutes = new Hono<SessionEnv>()
     return answerPage(c, page);
   })
 
-  .post('/search', requires('api_key_read'), async (c) => {
+  .post('/search', requires('api_key_read'), limitActs, async (c) => {
     const { services, caller, form } = c.var;
     const text = (form.get('search_text') ?? '').trim();
     const type = form.get('type') === 'bot' ? 'bot' : form.get('type') === 'user' ? 'user' : undefined;
@@ -91,14 +90,14 @@ export const keysRoutes = new Hono<SessionEnv>()
     const model = Number.isSafeInteger(like) && like > 0 ? await findKeyById(services, caller, like) : null;
     const values: KeyFormValues =
       model === null
-        ? { ...NEW_KEY, user_id: c.req.query('user_id') ?? caller.user.id }
+        ? newKeyOf(c, c.req.query('user_id'))
         : { ...formOfKey(model), label: '', expiry: '90', expiration_date: '' };
     return answerForm(c, values, {});
   })
 
   .post('/', requires('api_key_manage'), limitActs, async (c) => {
     const { services, caller, form } = c.var;
-    const values = readKeyForm(form);
+    const values = readKeyForm(form, newKeyOf(c));
     const next = form.get('next');
     if (next === 'check' || next === 'add-mine')
       return answerForm(c, next === 'check' ? values : addMine(c, values), {});
@@ -132,6 +131,13 @@ export const keysRoutes = new Hono<SessionEnv>()
     );
     return answerPage(c, page, 201);
   });
+
+/** A new form. Without a user to make the key for, it is of the viewer's own kind, as in the API. */
+function newKeyOf(c: SessionContext, userId?: string): KeyFormValues {
+  const { user } = c.var.caller;
+  if (userId !== undefined) return { ...NEW_KEY, user_id: userId };
+  return { ...NEW_KEY, user_type: user.type, user_id: user.type === 'user' ? user.id : '' };
+}
 
 /** The address of this deployment, as the browser has it. */
 export function originOf(c: SessionContext): string {
@@ -167,7 +173,7 @@ export function limitsOfViewer(
 async function answerForm(c: SessionContext, values: KeyFormValues, errors: KeyFormErrors) {
   const { services, caller } = c.var;
   const [ownership, like] = await Promise.all([
-    ownershipOf(c),
+    ownershipOf(c, values.user_id),
     listKeys(services, caller, { page: 1, perPage: MAX_LIKE, status: 'active', userType: values.user_type }),
   ]);
   const page = (
@@ -184,16 +190,21 @@ async function answerForm(c: SessionContext, values: KeyFormValues, errors: KeyF
   return answerPage(c, page, Object.keys(errors).length === 0 ? 200 : 400);
 }
 
-/** Whom the viewer can make a key for; null: itself only. */
-async function ownershipOf(c: SessionContext): Promise<Ownership> {
+/**
+ * Whom the viewer can make a key for; null: itself only. `chosen` is among them whatever the others are: a browser puts
+ * the first one in place of one that is not on the list.
+ */
+async function ownershipOf(c: SessionContext, chosen: string): Promise<Ownership> {
   const { services, caller } = c.var;
   if (!administersKeys(caller.user.role)) return null;
   const me = { id: caller.user.id, name: signedInFrameOf(c).viewer.name };
-  const found = caller.reach.permissions.includes('user_read')
-    ? await listUsers(services, caller, { words: [], page: 1, perPage: MAX_OWNERS })
-    : null;
-  const others = found === null || found.refused ? [] : found.users.filter(({ id }) => id !== me.id);
   const self = caller.user.type === 'user' ? [me] : [];
+  if (!caller.reach.permissions.includes('user_read')) return { mayBeMain: true, users: self };
+  const found = await listUsers(services, caller, { words: [], page: 1, perPage: MAX_OWNERS });
+  const listed = found.refused ? [] : found.users;
+  const isListed = chosen === me.id || listed.some(({ id }) => id === chosen);
+  const added = isListed ? null : await findUserById(services, caller, chosen);
+  const others = [...(added === null ? [] : [added]), ...listed].filter(({ id }) => id !== me.id);
   return { mayBeMain: true, users: [...self, ...others.map((user) => ({ id: user.id, name: personName(user) }))] };
 }
 
@@ -227,10 +238,4 @@ const FILTERS: readonly { name: string; status: KeyStatus | undefined }[] = [
 
 function filtersOf(counts: Record<'all' | KeyStatus, number> | null): KeysFilter[] {
   return FILTERS.map(({ name, status }) => ({ name, status, count: counts?.[status ?? 'all'] ?? null }));
-}
-
-/** A search goes through all keys of the organisation, so it has the limit that it has in the API. */
-async function allowsSearch(c: SessionContext): Promise<boolean> {
-  const { services, caller } = c.var;
-  return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
 }

@@ -1,7 +1,6 @@
 import { Hono } from 'hono';
 import { createOrganisation } from '../../domain/organisations/create-organisation.ts';
 import { listOrganisations } from '../../domain/organisations/find-organisation.ts';
-import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { newOrganisationBody, organisationListQuery } from '../../http/schemas/users.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
@@ -10,8 +9,8 @@ import { answerNotFound, answerRefusal, type SessionContext } from '../answer-re
 import type { SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
-import { requires } from '../middleware/requires.tsx';
-import { limitActs } from '../middleware/session.tsx';
+import { requires } from '../middleware/requires.ts';
+import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
 import { OrganisationsPage } from '../pages/organisations.tsx';
 
 const PER_PAGE = 30;
@@ -36,13 +35,7 @@ async function answerList(c: SessionContext, name: string, error: string | null)
   const { services, caller } = c.var;
   if (caller.user.role !== 'PROVIDER') return answerNotFound(c);
   const query = (c.req.query('query') ?? '').trim();
-  if (
-    query !== '' &&
-    services.settings.limitsCalls &&
-    !(await services.limits.costlyReads.allows(payerOfCalls(caller)))
-  ) {
-    return answerUnavailable(c, 'rate_limited');
-  }
+  if (query !== '' && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
   const page = c.req.query('page');
   const request = organisationListQuery.safeParse({
     per_page: String(PER_PAGE),

@@ -10,7 +10,6 @@ import { deleteUser } from '../../domain/users/delete-user.ts';
 import { findUserById, listUsers } from '../../domain/users/find-user.ts';
 import type { User } from '../../domain/users/user.ts';
 import { USER_ID } from '../../http/middleware/accessible.ts';
-import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { newUserBody, userListQuery, userPatchBody } from '../../http/schemas/users.ts';
 import { signInPath } from '../../wire/sign-in-path.ts';
@@ -21,8 +20,8 @@ import type { SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleUser, type UserEnv } from '../middleware/accessible.tsx';
-import { requires } from '../middleware/requires.tsx';
-import { allowsCall, limitActs } from '../middleware/session.tsx';
+import { requires } from '../middleware/requires.ts';
+import { allowsCall, allowsCostlyRead, limitActs } from '../middleware/session.tsx';
 import { UserPage, type UserPageProps } from '../pages/user.tsx';
 import { UserCreatePage } from '../pages/user-create.tsx';
 import { UserDeletePage } from '../pages/user-delete.tsx';
@@ -31,7 +30,7 @@ import { UsersPage } from '../pages/users.tsx';
 import type { RoleChoice, UserFormErrors, UserFormValues } from '../parts/user-form.tsx';
 import { viewKeys } from '../view-keys.ts';
 import { viewUser, viewUsers } from '../view-users.ts';
-import { clock, counted } from '../words.ts';
+import { clock, counted, number } from '../words.ts';
 
 const PER_PAGE = 30;
 const REPORT_DAYS = 30;
@@ -44,19 +43,25 @@ const userRoutes = new Hono<UserEnv>()
 
   .get('/', requires('user_read'), accessibleUser, (c) => {
     const { user } = c.var;
-    return answerUser(c, user, valuesOf(user), {}, { receipt: receiptOf(c) });
+    const present = valuesOf(user);
+    // The page before a deletion offers to disable the user instead.
+    const values = c.req.query('disable') === 'true' ? { ...present, disabled: true } : present;
+    return answerUser(c, user, values, {}, { receipt: receiptOf(c) });
   })
 
   .post('/', requires('user_manage'), accessibleUser, async (c) => {
     const { services, caller, user, form } = c.var;
-    const disabled = form.get('disabled') === 'true';
+    const before = valuesOf(user);
+    const disabled = form.has('disabled') ? form.get('disabled') !== 'false' : before.disabled;
+    const isRehearsal = form.get('next') === 'rehearse';
     // Disabling takes rights away, and has the session's own limit.
-    if ((!disabled || user.disabled) && !(await allowsCall(c))) return answerUnavailable(c, 'rate_limited');
-    const values = { ...readUserForm(form), disabled };
-    const parsed = userPatchBody.safeParse(values);
+    if ((!disabled || user.disabled || isRehearsal) && !(await allowsCall(c))) {
+      return answerUnavailable(c, 'rate_limited');
+    }
+    const values = { ...readUserForm(form, before), disabled };
+    const parsed = userPatchBody.safeParse({ ...values, role: form.get('role') ?? before.role });
     if (!parsed.success) return answerUser(c, user, values, messagesByField(parsed.error.issues));
-    const before = { role: user.role, disabled: user.disabled };
-    if (form.get('next') === 'rehearse') return answerRehearsal(c, user, values);
+    if (isRehearsal) return answerRehearsal(c, user, values);
     const changed = await changeUser(services, caller, user, parsed.data);
     if (changed.refused === 'invalid') return answerUser(c, user, values, changed.fields);
     if (changed.refused) return answerRefusal(c, changed);
@@ -103,13 +108,7 @@ export const usersRoutes = new Hono<SessionEnv>()
     const { services, caller } = c.var;
     const { query, status, page } = c.req.query();
     const isSearch = (query ?? '').trim() !== '';
-    if (
-      isSearch &&
-      services.settings.limitsCalls &&
-      !(await services.limits.costlyReads.allows(payerOfCalls(caller)))
-    ) {
-      return answerUnavailable(c, 'rate_limited');
-    }
+    if (isSearch && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
     const given = {
       per_page: String(PER_PAGE),
       ...(isSearch ? { query } : {}),
@@ -141,8 +140,8 @@ export const usersRoutes = new Hono<SessionEnv>()
 
   .post('/', requires('user_manage'), limitActs, async (c) => {
     const { services, caller, form } = c.var;
-    const values = readUserForm(form);
-    const parsed = newUserBody.safeParse(values);
+    const values = readUserForm(form, NEW_USER);
+    const parsed = newUserBody.safeParse({ ...values, role: form.get('role') ?? undefined });
     if (!parsed.success) return answerNew(c, values, messagesByField(parsed.error.issues));
     const created = await createUser(services, caller, parsed.data);
     if (created.refused === 'invalid') return answerNew(c, values, created.fields);
@@ -162,13 +161,14 @@ const FILTERS = [
 
 const NEW_USER: UserFormValues = { first_name: '', last_name: '', email: '', role: 'BUSINESS_MANAGER' };
 
-function readUserForm(form: URLSearchParams): UserFormValues {
+/** What a form was filled in with. A role that there is not is shown as the one before; the schema refuses it. */
+function readUserForm(form: URLSearchParams, before: UserFormValues): UserFormValues {
   const text = (name: string) => form.get(name) ?? '';
   return {
     first_name: text('first_name'),
     last_name: text('last_name'),
     email: text('email'),
-    role: ROLES.find((role) => role === form.get('role')) ?? NEW_USER.role,
+    role: ROLES.find((role) => role === form.get('role')) ?? before.role,
   };
 }
 
@@ -253,13 +253,14 @@ async function answerUser(
 /** The form once more, with what the new role, or disabling, would have done to the calls of these days. */
 async function answerRehearsal(c: SessionContext, user: User, values: UserPageProps['values']): Promise<Response> {
   const { services, caller } = c.var;
+  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
   const act =
     values.disabled && !user.disabled ? ({ act: 'disable' } as const) : ({ act: 'role', role: values.role } as const);
   const rehearsed = await rehearseUser(services, caller, user, act, REPORT_DAYS);
   if (rehearsed.refused === 'invalid') return answerUser(c, user, values, rehearsed.fields);
   if (rehearsed.refused) return answerRefusal(c, rehearsed);
   const { calls, refused, unknown } = rehearsed.rehearsal;
-  const heading = `This change would have refused ${refused === 0 ? 'none' : refused} of ${counted(calls, 'call')} of the last ${REPORT_DAYS} days.`;
+  const heading = `This change would have refused ${refused === 0 ? 'none' : number(refused)} of ${counted(calls, 'call')} of the last ${REPORT_DAYS} days.`;
   const detail = [
     rehearsed.revokedKeys.length > 0 ? `It revokes ${counted(rehearsed.revokedKeys.length, 'key')}.` : '',
     unknown > 0 ? `Of ${counted(unknown, 'call')} the counts cannot tell.` : '',

@@ -22,18 +22,22 @@ export const NEW_KEY: KeyFormValues = {
   permissions: [],
 };
 
-/** What a form was filled in with. What it lacks is as in a new one. */
-export function readKeyForm(form: URLSearchParams): KeyFormValues {
-  const text = (name: string) => form.get(name) ?? '';
+/**
+ * What a form was filled in with. What it lacks is as in `before`: a form that came in part must not widen a key. Boxes
+ * that are not ticked are not sent, so no permission at all means none.
+ */
+export function readKeyForm(form: URLSearchParams, before: KeyFormValues): KeyFormValues {
+  const text = (name: 'label' | 'description' | 'user_id' | 'expiration_date' | 'ip_whitelist') =>
+    form.get(name)?.replaceAll('\r\n', '\n') ?? before[name];
   return {
     label: text('label'),
     description: text('description'),
-    user_type: text('user_type') === 'bot' ? 'bot' : 'user',
+    user_type: (['bot', 'user'] as const).find((type) => type === form.get('user_type')) ?? before.user_type,
     user_id: text('user_id'),
-    expiry: EXPIRY_CHOICES.find((choice) => choice === form.get('expiry')) ?? NEW_KEY.expiry,
+    expiry: EXPIRY_CHOICES.find((choice) => choice === form.get('expiry')) ?? before.expiry,
     expiration_date: text('expiration_date'),
-    ip_whitelist: text('ip_whitelist').replaceAll('\r\n', '\n'),
-    restricted: text('restricted') === 'true',
+    ip_whitelist: text('ip_whitelist'),
+    restricted: form.has('restricted') ? form.get('restricted') !== 'false' : before.restricted,
     permissions: form.getAll('permissions'),
   };
 }
@@ -65,6 +69,17 @@ export function keyBodyOf(values: KeyFormValues, now: number) {
     has_restricted_permissions: values.restricted,
     permissions: values.restricted ? values.permissions : [],
   };
+}
+
+/**
+ * The fields of a change as the API's body has them. The page lists permissions in the catalogue's order, and leaves out
+ * what the user has lost. So a list that was not touched goes back as it was shown, and what is stored stays.
+ */
+export function keyChangeOf(values: KeyFormValues, key: Key, now: number) {
+  const shown = effectivePermissions(key, key.userRole);
+  const ticked = new Set(values.permissions);
+  const isUntouched = ticked.size === shown.length && shown.every((name) => ticked.has(name));
+  return keyBodyOf(isUntouched ? { ...values, permissions: shown } : values, now);
 }
 
 const FIELDS = ['label', 'description', 'user_id', 'expiration_date', 'ip_whitelist', 'permissions'] as const;
