@@ -7,7 +7,7 @@ import { holdBody } from '../support/held-body.ts';
 import { TIMESTAMP } from '../support/key-fields.ts';
 import { NARROW_KEYS } from '../support/narrow-keys.ts';
 import { type OwnIsolate, openIsolate } from '../support/own-isolate.ts';
-import { createPerson } from '../support/people.ts';
+import { changeUser, createPerson } from '../support/people.ts';
 import { alter, readRows } from '../support/stored.ts';
 import { watchDatabase } from '../support/watched-database.ts';
 
@@ -331,6 +331,23 @@ describe('just before the transaction', () => {
   test('the key is revoked: nothing is done', async () => {
     const { answer } = await changeWhile(({ id }) => call(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${id}`), 2 * HOUR);
     expectInvalid(answer, ['overlap_seconds']);
+  });
+
+  test('the user of the key is made PROVIDER: its end is for PROVIDER only', async () => {
+    const admin = await createPerson(keys.PROVIDER, 'ORG_ADMIN');
+    const user = await createPerson(keys.PROVIDER, 'ORG_MANAGER');
+    const { id, old } = await rotatedKey(user.key);
+    let isFirst = true;
+    const DB = watchDatabase(async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      await changeUser(keys.PROVIDER, user.id, { role: 'PROVIDER' });
+    });
+    const body = { overlap_seconds: 0 };
+    const refused = await call(admin.key, `POST /v2/api_keys/overlap/${id}`, { body, env: { DB } });
+    expect(isFirst).toBe(false);
+    expectOutOfReach(refused, /PROVIDER only/);
+    expect(await works(old.secret)).toBe(true);
   });
 
   test('the key is widened beyond the caller: it is not given longer', async () => {

@@ -254,6 +254,13 @@ describe('just before the transaction', () => {
     expect(await countRows()).toEqual(rows);
   });
 
+  test('someone pauses the key of a secret in its overlap: the overlap stays, as for any call of a paused key', async () => {
+    expect((await rotate(person.key, person.keyId, { overlap_seconds: 3600 })).status).toBe(200);
+    const DB = beforeCommit(() => call(keys.PROVIDER, `POST /v2/api_keys/pause/${person.keyId}`));
+    expectUnauthenticated(await giveUp(person.key, { env: { DB } }), 'PAUSED');
+    expect((await readKey(keys.PROVIDER, person.keyId)).previous_secret).not.toBe(null);
+  });
+
   test('its user is deleted: there is nothing to give up', async () => {
     const DB = beforeCommit(() => deleteUser(keys.PROVIDER, person.id));
     expectUnauthenticated(await giveUp(person.key, { env: { DB } }), 'UNKNOWN_KEY');
