@@ -133,6 +133,18 @@ describe('an allowed call is counted with what it asked for:', () => {
     ]);
   });
 
+  test('but without it if it named more than 64, which would fill the memory that sets are kept in', async () => {
+    const { id, api_key } = await createKey(keys.ORG_ADMIN);
+    const ask = (count: number) =>
+      verifyByRpc({ apiKey: api_key, ip: '192.0.2.1', permissions: Array(count).fill('user_read') });
+    await ask(64);
+    await ask(65);
+    await deliver(sent.splice(0));
+    const { uses, totals } = await jointUses([id]);
+    expect(summaryOf(uses)).toEqual([['192.0.2.1', 'user_read', 1]]);
+    expect(totals.get(id)?.calls).toBe(2);
+  });
+
   test('and a refused one is not', async () => {
     const fields = { ip_whitelist: ['192.0.2.0/24'], has_restricted_permissions: true, permissions: ['review_read'] };
     const { id, api_key } = await createKey(keys.ORG_ADMIN, fields);
