@@ -102,6 +102,8 @@ describe.skipIf(!hasBrowser)(hasBrowser ? 'in Chromium' : NO_BROWSER, () => {
         .getByRole('link', { name: 'See key' })
         .click();
       await page.getByRole('button', { name: /show the key/ }).click();
+      // A page that is still arriving has no content yet.
+      await page.getByRole('textbox', { name: 'The secret' }).waitFor();
       expect(await page.content()).toMatch(WHOLE_KEY);
 
       await page.goto(`${address}/change`);
