@@ -418,7 +418,7 @@ export const EXAMPLES = {
   revoked: () => (
     <RevokedPage
       frame={ADMIN}
-      view={STORE_LOCATOR}
+      target={STORE_LOCATOR.key}
       revokedAt={NOW}
       effectiveBy={NOW + 30_000}
       revokedByName="Demo Org Admin"

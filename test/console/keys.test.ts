@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Browser, signIn } from '../support/browser.ts';
+import { type Browser, openClock, signIn } from '../support/browser.ts';
 import { call, createKey, readCurrent } from '../support/client.ts';
 import { deploy, type RoleKeys } from '../support/deployment.ts';
 import { readPageForm } from '../support/page-form.ts';
@@ -182,6 +182,31 @@ describe('a business manager', () => {
     }
     expect((await manager.post(`/console/keys/${main.id}/revoke`)).status).toBe(404);
     expect((await readCurrent(main.api_key)).id).toBe(main.id);
+  });
+});
+
+describe('what takes rights away waits for nothing that its page only shows', () => {
+  /** An app whose replicas of D1, which lists are read from, give no answer. */
+  const { app } = openClock({ readList: () => Promise.reject(new Error('No replica answers')) });
+
+  test('a key is revoked', async () => {
+    const made = await createKey(keys.ORG_ADMIN);
+    const csrf = await admin.csrfToken();
+    await admin.postRaw(`/console/keys/${made.id}/revoke`, { csrf }, { app });
+    expect((await call(made.api_key, 'GET /v2/api_keys/current')).body.code).toBe('REVOKED');
+  });
+
+  test('an old secret is ended', async () => {
+    const made = await createKey(keys.ORG_ADMIN);
+    const body = { overlap_seconds: 3600 };
+    await call(keys.ORG_ADMIN, `POST /v2/api_keys/rotate/${made.id}`, { body });
+    const csrf = await admin.csrfToken();
+    await admin.postRaw(`/console/keys/${made.id}/overlap`, { csrf, overlap: '0' }, { app });
+    const [old] = await readRows(
+      'SELECT retires_at FROM api_key_secrets WHERE key_id = ? AND retires_at IS NOT NULL',
+      made.id,
+    );
+    expect(Number(old?.retires_at)).toBeLessThanOrEqual(Date.now());
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Key } from '../../domain/keys/key.ts';
 import type { UsageReport } from '../../domain/usage/report-usage.ts';
 import { links } from '../links.ts';
 import { ActOnKey } from '../parts/act-on-key.tsx';
@@ -98,7 +99,7 @@ export function monthOf(report: UsageReport | null): { networks: number; calls: 
 
 export interface RevokedPageProps {
   frame: SignedInFrame;
-  view: KeyView;
+  target: Key;
   /** When it was revoked, and from when that holds everywhere, in unix milliseconds. */
   revokedAt: number;
   effectiveBy: number;
@@ -108,8 +109,7 @@ export interface RevokedPageProps {
 }
 
 /** A key that was revoked a moment ago: from when that holds, and where to watch who still calls. */
-export function RevokedPage({ frame, view, revokedAt, effectiveBy, revokedByName, networks }: RevokedPageProps) {
-  const { key } = view;
+export function RevokedPage({ frame, target: key, revokedAt, effectiveBy, revokedByName, networks }: RevokedPageProps) {
   return (
     <ActOnKey frame={frame} target={key} title={`Revoked: ${key.label}`} here="Revoked">
       <h1>

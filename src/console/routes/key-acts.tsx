@@ -3,6 +3,7 @@ import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import { changeOverlap } from '../../domain/keys/change-overlap.ts';
 import type { Key } from '../../domain/keys/key.ts';
 import { pauseKey } from '../../domain/keys/pause-key.ts';
+import { findPreviousSecrets } from '../../domain/keys/previous-secret.ts';
 import { resumeKey } from '../../domain/keys/resume-key.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
@@ -86,13 +87,10 @@ export const keyActRoutes = new Hono<KeyEnv>()
 
   .post('/overlap', requires('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key, form } = c.var;
-    const view = await viewKey(c.var, key);
     const wanted = form.get('overlap') ?? '';
-    // `+86400` is so much more than it has now.
-    const rest = view.oldSecret === null ? 0 : Math.ceil((view.oldSecret.retiresAt - services.now()) / 1000);
-    const parsed = overlapBody.safeParse({
-      overlap_seconds: wanted.startsWith('+') ? rest + secondsOf(wanted.slice(1)) : secondsOf(wanted),
-    });
+    // `+86400` is so much more than it has now. Only that needs to know how much that is: an end waits for no such read.
+    const rest = wanted.startsWith('+') ? await restOfOverlap(c.var, key) : 0;
+    const parsed = overlapBody.safeParse({ overlap_seconds: rest + secondsOf(wanted.replace(/^\+/, '')) });
     if (!parsed.success) {
       return answerRefusal(c, { refused: 'invalid', fields: messagesByField(parsed.error.issues) });
     }
@@ -140,14 +138,15 @@ export const keyActRoutes = new Hono<KeyEnv>()
 
   .post('/revoke', requires('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
-    const [view, report] = await Promise.all([viewKey(c.var, key), readReport(c, key)]);
     const revoked = await revokeKey(services, caller, key);
     if (revoked.refused) return answerRefusal(c, revoked);
+    // Read afterwards: a revocation waits for nothing that its page only shows.
+    const report = await readReport(c, key);
     const frame = signedInFrameOf(c);
     const page = (
       <RevokedPage
         frame={frame}
-        view={view}
+        target={key}
         revokedAt={key.revokedAt ?? services.now()}
         effectiveBy={revoked.effectiveBy.normally}
         revokedByName={key.revokedByName ?? frame.viewer.name}
@@ -156,6 +155,12 @@ export const keyActRoutes = new Hono<KeyEnv>()
     );
     return answerPage(c, page);
   });
+
+/** For how many seconds the old secret of a key still works. */
+async function restOfOverlap({ services }: KeyEnv['Variables'], key: Key): Promise<number> {
+  const previous = (await findPreviousSecrets(services, [key])).get(key.id);
+  return previous === undefined ? 0 : Math.ceil((previous.retiresAt - services.now()) / 1000);
+}
 
 /** A number of seconds; NaN for anything else. Nothing is no number here: 0 ends the old secret. */
 function secondsOf(text: string): number {
