@@ -1,4 +1,5 @@
 import type { RateLimiter } from '../storage/rate-limiter.ts';
+import type { Caller } from './authority/caller.ts';
 
 /** The rate limits, each counted per minute and Cloudflare location. Asking a limit charges it. */
 export interface Limits {
@@ -26,6 +27,33 @@ export interface Limits {
 
 /** What the platform lets through a minute. The same numbers are in wrangler.toml, as a test says. */
 export const CALLS_A_MINUTE = { user: 300, organisation: 3_000 } as const;
+
+/** Who is charged, and what with. */
+interface Charge {
+  services: { settings: { limitsCalls: boolean }; limits: Pick<Limits, 'user' | 'organisation' | 'costlyReads'> };
+  caller: Caller;
+}
+
+/**
+ * The name under which calls are counted: the user's. A main integration key is counted by itself. All of an
+ * organisation's share one bot user, but each is a different program.
+ */
+export function payerOfCalls({ user, apiKeyId }: Pick<Caller, 'user' | 'apiKeyId'>): string {
+  return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
+}
+
+/** Charges the general limit: the user's, and where that lets the call through the organisation's. */
+export async function allowsCall({ services: { settings, limits }, caller }: Charge): Promise<boolean> {
+  if (!settings.limitsCalls) return true;
+  return (
+    (await limits.user.allows(payerOfCalls(caller))) && (await limits.organisation.allows(String(caller.user.orgId)))
+  );
+}
+
+/** Charges the limit of reads that go through thousands of rows. */
+export async function allowsCostlyRead({ services: { settings, limits }, caller }: Charge): Promise<boolean> {
+  return !settings.limitsCalls || limits.costlyReads.allows(payerOfCalls(caller));
+}
 
 const UNLIMITED: RateLimiter = { allows: async () => true };
 

@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory';
 import { timingSafeEqual } from 'hono/utils/buffer';
 import { noteUse, readSession } from '../../domain/authority/read-session.ts';
+import { allowsCall } from '../../domain/limits.ts';
 import { csrfTokenOf, openToken } from '../../domain/sessions/token.ts';
-import { payerOfCalls } from '../../http/middleware/limit-rate.ts';
 import { answerForeignForm, answerSessionEnded, answerUnavailable, isRead } from '../answer-failure.tsx';
 import { type ConsoleContext, clientIpOf, type SessionEnv } from '../context.ts';
 import { links } from '../links.ts';
@@ -51,31 +51,15 @@ export const session = createMiddleware<SessionEnv>(async (c, next) => {
   c.set('caller', read.caller);
   c.set('form', form);
   noteUse(services, hash, read.lastSeenAt);
-  if (isRead(c) && !(await allowsCall(c))) return answerUnavailable(c, 'rate_limited');
+  if (isRead(c) && !(await allowsCall(c.var))) return answerUnavailable(c, 'rate_limited');
   await next();
 });
 
 /** The general limit, for acts that take no rights away. Pages that are read have it already. */
 export const limitActs = createMiddleware<SessionEnv>(async (c, next) => {
-  if (!(await allowsCall(c))) return answerUnavailable(c, 'rate_limited');
+  if (!(await allowsCall(c.var))) return answerUnavailable(c, 'rate_limited');
   await next();
 });
-
-/** Charges the general limit. */
-export async function allowsCall(c: { var: SessionEnv['Variables'] }): Promise<boolean> {
-  const { services, caller } = c.var;
-  if (!services.settings.limitsCalls) return true;
-  return (
-    (await services.limits.user.allows(payerOfCalls(caller))) &&
-    (await services.limits.organisation.allows(String(caller.user.orgId)))
-  );
-}
-
-/** Charges the limit of reads that go through thousands of rows, as the API does for the same reads. */
-export async function allowsCostlyRead(c: { var: SessionEnv['Variables'] }): Promise<boolean> {
-  const { services, caller } = c.var;
-  return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
-}
 
 /** Whoever opens a page is sent to sign in; whoever sent a form is told that it was not done. */
 function askToSignIn(c: ConsoleContext): Response | Promise<Response> {

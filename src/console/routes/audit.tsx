@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import { nameEvents } from '../../domain/keys/name-events.ts';
+import { allowsCostlyRead } from '../../domain/limits.ts';
 import { administersKeys } from '../../domain/permissions/roles.ts';
 import { listUsers } from '../../domain/users/find-user.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
@@ -9,7 +10,6 @@ import { answerUnavailable } from '../answer-failure.tsx';
 import { answerPage } from '../answer-page.ts';
 import type { SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
-import { allowsCostlyRead } from '../middleware/session.tsx';
 import { AuditPage, type AuditPageProps } from '../pages/audit.tsx';
 import { personName } from '../parts/names.ts';
 import { DAY } from '../words.ts';
@@ -20,7 +20,7 @@ const MAX_USERS = 100;
 /** `/console/audit` */
 export const auditRoutes = new Hono<SessionEnv>().get('/', async (c) => {
   const { services, caller } = c.var;
-  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+  if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
   const given = Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== ''));
   const request = auditListQuery.safeParse({ per_page: String(PER_PAGE), ...given });
   const errors: AuditPageProps['errors'] = {};

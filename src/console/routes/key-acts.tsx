@@ -8,6 +8,7 @@ import { resumeKey } from '../../domain/keys/resume-key.ts';
 import { revokeKey } from '../../domain/keys/revoke-key.ts';
 import { rotateKey } from '../../domain/keys/rotate-key.ts';
 import { seeKey } from '../../domain/keys/see-key.ts';
+import { allowsCall, allowsCostlyRead } from '../../domain/limits.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { overlapBody, rotateKeyBody } from '../../http/schemas/keys.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
@@ -18,7 +19,7 @@ import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleKey, type KeyEnv } from '../middleware/accessible.tsx';
 import { requires } from '../middleware/requires.ts';
-import { allowsCall, allowsCostlyRead, limitActs } from '../middleware/session.tsx';
+import { limitActs } from '../middleware/session.tsx';
 import { KeyCreatedPage } from '../pages/key-created.tsx';
 import { PausePage } from '../pages/key-pause.tsx';
 import { monthOf, RevokedPage, RevokePage } from '../pages/key-revoke.tsx';
@@ -36,7 +37,7 @@ export const keyActRoutes = new Hono<KeyEnv>()
 
   .get('/see', requires('api_key_manage'), accessibleKey, async (c) => {
     const { services, caller, key } = c.var;
-    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+    if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const request = { page: 1, perPage: MAX_LOOKS, apiKeyId: key.id, action: 'api_key.seen' as const };
     const { events } = await listAuditEvents(services, caller, request);
     return answerPage(
@@ -95,7 +96,7 @@ export const keyActRoutes = new Hono<KeyEnv>()
       return answerRefusal(c, { refused: 'invalid', fields: messagesByField(parsed.error.issues) });
     }
     // Ending it takes rights away, and has the session's own limit.
-    if (parsed.data.overlapSeconds > 0 && !(await allowsCall(c))) return answerUnavailable(c, 'rate_limited');
+    if (parsed.data.overlapSeconds > 0 && !(await allowsCall(c.var))) return answerUnavailable(c, 'rate_limited');
     const changed = await changeOverlap(services, caller, key, parsed.data.overlapSeconds);
     if (changed.refused) return answerRefusal(c, changed);
     return c.redirect(receiptPath(key.id, 'overlap', changed.effectiveBy.normally), 303);

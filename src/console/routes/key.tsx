@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { allowsCostlyRead } from '../../domain/limits.ts';
 import * as z from 'zod';
 import { differences } from '../../domain/audit/differences.ts';
 import { type AuditEvent, listAuditEvents } from '../../domain/audit/list-audit-events.ts';
@@ -21,7 +22,7 @@ import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleKey, type KeyEnv } from '../middleware/accessible.tsx';
 import { requires } from '../middleware/requires.ts';
-import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
+import { limitActs } from '../middleware/session.tsx';
 import { KeyPage, type KeyReceipt } from '../pages/key.tsx';
 import { KeyChangePage } from '../pages/key-change.tsx';
 import type { AskProps, Question } from '../parts/ask.tsx';
@@ -49,7 +50,7 @@ export const keyRoutes = new Hono<KeyEnv>()
 
   .get('/', requires('api_key_read'), accessibleKey, async (c) => {
     const { services, key } = c.var;
-    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+    if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const [view, used, history, ask] = await Promise.all([
       viewKey(c.var, key),
       reportUsage(services, key, REPORT_DAYS),
@@ -84,7 +85,7 @@ export const keyRoutes = new Hono<KeyEnv>()
       return answerForm(c, key, { ...present, ip_whitelist: list }, {});
     }
     if (c.req.query('suggested') !== 'true') return answerForm(c, key, present, {});
-    if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+    if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const used = await reportUsage(services, key, REPORT_DAYS);
     if (used.refused) return answerRefusal(c, used);
     return answerForm(c, key, { ...present, ip_whitelist: used.report.suggestedAllowlist.join('\n') }, {});
@@ -258,7 +259,7 @@ function parsePatch(values: KeyFormValues, key: Key, now: number): { patch: KeyP
 
 /** The form once more, with what the change would have done to the calls of these days. */
 async function answerRehearsal(c: SessionContext, key: Key, values: KeyFormValues, patch: KeyPatch) {
-  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+  if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
   const rehearsed = await rehearseKey(c.var.services, key, { act: 'change', patch }, REPORT_DAYS);
   if (rehearsed.refused === 'invalid') {
     return answerForm(c, key, values, errorsOfForm(rehearsed.fields, linesOf(values.ip_whitelist)));
@@ -345,7 +346,7 @@ async function answerForm(
 
 /** The usage that the pages of acts show; null: not readable now, or the viewer read so much that a page does without. */
 export async function readReport(c: SessionContext, key: Key): Promise<UsageReport | null> {
-  if (!(await allowsCostlyRead(c))) return null;
+  if (!(await allowsCostlyRead(c.var))) return null;
   const used = await reportUsage(c.var.services, key, REPORT_DAYS);
   return used.refused ? null : used.report;
 }

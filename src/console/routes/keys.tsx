@@ -3,6 +3,7 @@ import { createKey, findWrongKeyRequest } from '../../domain/keys/create-key.ts'
 import { findKeyById, findKeyBySecret } from '../../domain/keys/find-key.ts';
 import type { KeyStatus } from '../../domain/keys/key.ts';
 import { countKeys, listKeys } from '../../domain/keys/list-keys.ts';
+import { allowsCostlyRead } from '../../domain/limits.ts';
 import { PERMISSION_NAMES, type PermissionName, permissionsOfRole } from '../../domain/permissions/permissions.ts';
 import { administersKeys } from '../../domain/permissions/roles.ts';
 import { containsApiKey } from '../../domain/secrets/api-key-format.ts';
@@ -17,7 +18,7 @@ import { clientIpOf, type SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { type KeysQuery, links } from '../links.ts';
 import { requires } from '../middleware/requires.ts';
-import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
+import { limitActs } from '../middleware/session.tsx';
 import { KeyCreatePage } from '../pages/key-create.tsx';
 import { KeyCreatedPage } from '../pages/key-created.tsx';
 import { type KeysFilter, KeysPage } from '../pages/keys.tsx';
@@ -41,7 +42,7 @@ export const keysRoutes = new Hono<SessionEnv>()
     const seesMain = administersKeys(caller.user.role);
     const query = readQuery(c.req.query(), seesMain);
     const isSearch = query.search_text !== undefined;
-    if (isSearch && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+    if (isSearch && !(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const { user_id: userId, ...listed } = query;
     const request = keyListQuery.safeParse({ per_page: String(PER_PAGE), ...textsOf(listed) });
     if (!request.success) return c.redirect(links.keys({ type: query.type }), 303);

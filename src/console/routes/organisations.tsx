@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { allowsCostlyRead } from '../../domain/limits.ts';
 import { createOrganisation } from '../../domain/organisations/create-organisation.ts';
 import { listOrganisations } from '../../domain/organisations/find-organisation.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
@@ -10,7 +11,7 @@ import type { SessionEnv } from '../context.ts';
 import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { requires } from '../middleware/requires.ts';
-import { allowsCostlyRead, limitActs } from '../middleware/session.tsx';
+import { limitActs } from '../middleware/session.tsx';
 import { OrganisationsPage } from '../pages/organisations.tsx';
 
 const PER_PAGE = 30;
@@ -35,7 +36,7 @@ async function answerList(c: SessionContext, name: string, error: string | null)
   const { services, caller } = c.var;
   if (caller.user.role !== 'PROVIDER') return answerNotFound(c);
   const query = (c.req.query('query') ?? '').trim();
-  if (query !== '' && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+  if (query !== '' && !(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
   const page = c.req.query('page');
   const request = organisationListQuery.safeParse({
     per_page: String(PER_PAGE),

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { allowsCall, allowsCostlyRead } from '../../domain/limits.ts';
 import { findUserShortfall } from '../../domain/authority/reach.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
 import { ROLES } from '../../domain/permissions/roles.ts';
@@ -21,7 +22,7 @@ import { signedInFrameOf } from '../frame-of.ts';
 import { links } from '../links.ts';
 import { accessibleUser, type UserEnv } from '../middleware/accessible.tsx';
 import { requires } from '../middleware/requires.ts';
-import { allowsCall, allowsCostlyRead, limitActs } from '../middleware/session.tsx';
+import { limitActs } from '../middleware/session.tsx';
 import { UserPage, type UserPageProps } from '../pages/user.tsx';
 import { UserCreatePage } from '../pages/user-create.tsx';
 import { UserDeletePage } from '../pages/user-delete.tsx';
@@ -55,7 +56,7 @@ const userRoutes = new Hono<UserEnv>()
     const disabled = form.has('disabled') ? form.get('disabled') !== 'false' : before.disabled;
     const isRehearsal = form.get('next') === 'rehearse';
     // Disabling takes rights away, and has the session's own limit.
-    if ((!disabled || user.disabled || isRehearsal) && !(await allowsCall(c))) {
+    if ((!disabled || user.disabled || isRehearsal) && !(await allowsCall(c.var))) {
       return answerUnavailable(c, 'rate_limited');
     }
     const values = { ...readUserForm(form, before), disabled };
@@ -108,7 +109,7 @@ export const usersRoutes = new Hono<SessionEnv>()
     const { services, caller } = c.var;
     const { query, status, page } = c.req.query();
     const isSearch = (query ?? '').trim() !== '';
-    if (isSearch && !(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+    if (isSearch && !(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const given = {
       per_page: String(PER_PAGE),
       ...(isSearch ? { query } : {}),
@@ -253,7 +254,7 @@ async function answerUser(
 /** The form once more, with what the new role, or disabling, would have done to the calls of these days. */
 async function answerRehearsal(c: SessionContext, user: User, values: UserPageProps['values']): Promise<Response> {
   const { services, caller } = c.var;
-  if (!(await allowsCostlyRead(c))) return answerUnavailable(c, 'rate_limited');
+  if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
   const act =
     values.disabled && !user.disabled ? ({ act: 'disable' } as const) : ({ act: 'role', role: values.role } as const);
   const rehearsed = await rehearseUser(services, caller, user, act, REPORT_DAYS);

@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory';
-import type { CallContext, CallEnv } from '../context.ts';
+import { allowsCostlyRead } from '../../domain/limits.ts';
+import type { CallEnv } from '../context.ts';
 import { fail } from '../errors.ts';
-import { payerOfCalls } from './limit-rate.ts';
 
 /*
  * A costly read goes through thousands of rows, or through every key of an organisation. The general limit lets a user
@@ -11,18 +11,13 @@ import { payerOfCalls } from './limit-rate.ts';
 
 /** For reads that are costly whatever the query: the audit log, and usage. */
 export const limitCostlyReads = createMiddleware<CallEnv>(async (c, next) => {
-  if (!(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
+  if (!(await allowsCostlyRead(c.var))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
 
 /** For lists: limits only a list that searches for text, because no index serves a search. */
 export const limitSearches = createMiddleware<CallEnv>(async (c, next) => {
   const isSearch = (c.req.query('search_text') ?? c.req.query('query') ?? '').trim() !== '';
-  if (isSearch && !(await isWithinLimit(c))) return fail(c, { refused: 'rate_limited' });
+  if (isSearch && !(await allowsCostlyRead(c.var))) return fail(c, { refused: 'rate_limited' });
   await next();
 });
-
-async function isWithinLimit(c: CallContext): Promise<boolean> {
-  const { services, caller } = c.var;
-  return !services.settings.limitsCalls || services.limits.costlyReads.allows(payerOfCalls(caller));
-}

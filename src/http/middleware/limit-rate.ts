@@ -1,8 +1,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
-import type { Caller } from '../../domain/authority/caller.ts';
-import { CALLS_A_MINUTE } from '../../domain/limits.ts';
+import { allowsCall, CALLS_A_MINUTE, payerOfCalls } from '../../domain/limits.ts';
 import type { CallContext, CallEnv, Needs } from '../context.ts';
 import { fail } from '../errors.ts';
 import { type BodyPut, isEmpty } from './body.ts';
@@ -19,7 +18,7 @@ const replacements = new Set<unknown>();
 /** The general limit. It holds for each route that has none of the limits below. */
 export const limitRate = createMiddleware<CallEnv>(async (c, next) => {
   const isLimitedLater = matchedRoutes(c).some(({ handler }) => replacements.has(handler));
-  if (!isLimitedLater && !(await allowsCall(c))) return refuse(c);
+  if (!isLimitedLater && !(await allowsGeneralCall(c))) return refuse(c);
   await next();
 });
 
@@ -37,7 +36,7 @@ export const limitTakingAway = limitOfRoute(
  */
 export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPut> {
   return limitOfRoute(async (c, next) => {
-    const isAllowed = takesAway(parse(c.var.bodyText)) ? allowsTakingAway(c) : allowsCall(c);
+    const isAllowed = takesAway(parse(c.var.bodyText)) ? allowsTakingAway(c) : allowsGeneralCall(c);
     if (!(await isAllowed)) return refuse(c);
     await next();
     return undefined;
@@ -50,7 +49,7 @@ export function limitByBody(takesAway: (body: unknown) => boolean): Needs<BodyPu
  * and so prevent its revocation.
  */
 export const limitGivingUp: Needs<BodyPut> = limitOfRoute(async (c, next) => {
-  const isAllowed = isEmpty(c.var.bodyText) ? allowsTakingAway(c, 'itself') : allowsCall(c);
+  const isAllowed = isEmpty(c.var.bodyText) ? allowsTakingAway(c, 'itself') : allowsGeneralCall(c);
   if (!(await isAllowed)) return refuse(c);
   await next();
   return undefined;
@@ -81,22 +80,9 @@ const POLICY = `"user";q=${CALLS_A_MINUTE.user};w=60, "org";q=${CALLS_A_MINUTE.o
 const VERIFY_POLICY = `"verify";q=${CALLS_A_MINUTE.organisation};w=60`;
 
 /** Charges the general limit, and says on the answer what it is. */
-async function allowsCall(c: CallContext): Promise<boolean> {
-  const { services, caller } = c.var;
-  if (!services.settings.limitsCalls) return true;
-  c.header('RateLimit-Policy', POLICY);
-  return (
-    (await services.limits.user.allows(payerOfCalls(caller))) &&
-    (await services.limits.organisation.allows(String(caller.user.orgId)))
-  );
-}
-
-/**
- * The name under which calls are counted: the user's. A main integration key is counted by itself. All of an
- * organisation's share one bot user, but each is a different program.
- */
-export function payerOfCalls({ user, apiKeyId }: Caller): string {
-  return user.type === 'bot' ? `key ${apiKeyId}` : `user ${user.id}`;
+async function allowsGeneralCall(c: CallContext): Promise<boolean> {
+  if (c.var.services.settings.limitsCalls) c.header('RateLimit-Policy', POLICY);
+  return allowsCall(c.var);
 }
 
 async function allowsTakingAway(c: CallContext, from: 'others' | 'itself' = 'others'): Promise<boolean> {
