@@ -1,8 +1,7 @@
-import { logFailure } from '../../log.ts';
 import { type JointUses, readJointUses } from '../../storage/joint-uses.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import type { Usage } from '../services.ts';
-import { withinBudget } from '../within-budget.ts';
+import { readUsageDatabase } from '../usage/read-usage-database.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Longer than for a report, which reads a tenth of the rows. */
@@ -33,8 +32,6 @@ export async function readCounts(
   { sinceDay, now }: Period,
 ): Promise<Outcome<{ counts: JointUses }>> {
   const range = { sinceDay, today: Math.floor(now / DAY_MS), maxRows: MAX_COUNTS };
-  const read = await withinBudget(services, READ_BUDGET_MS, readJointUses(services.usage.db, keyIds, range));
-  if (read.ok) return { counts: read.value };
-  logFailure('the usage database could not be read', read.reason);
-  return { refused: 'unavailable' };
+  const counts = await readUsageDatabase(services, (db) => readJointUses(db, keyIds, range), READ_BUDGET_MS);
+  return counts === null ? { refused: 'unavailable' } : { counts };
 }

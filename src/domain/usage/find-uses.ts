@@ -1,8 +1,6 @@
-import { logFailure } from '../../log.ts';
-import type { UsageDatabase } from '../../storage/database.ts';
 import { readRecentCalls, readUsesOfKeys, type UsesOfKeys } from '../../storage/uses-of-keys.ts';
 import type { Usage } from '../services.ts';
-import { withinBudget } from '../within-budget.ts';
+import { readUsageDatabase } from './read-usage-database.ts';
 
 /*
  * How the keys of a page are used: what a list shows beside each key. A list is shown without it when the usage database
@@ -11,7 +9,6 @@ import { withinBudget } from '../within-budget.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-const READ_BUDGET_MS = 1_000;
 const ALLOWED = 'VALID';
 /** Days of a strip, today included. */
 const STRIP_DAYS = 14;
@@ -54,7 +51,7 @@ export async function findUses(
   if (apiKeyIds.length === 0) return new Map();
   const now = services.now();
   const since = { day: Math.floor(now / DAY_MS) - (STRIP_DAYS - 1), hour: firstHourOf24(now) };
-  const uses = await readUsage(services, (db) => readUsesOfKeys(db, apiKeyIds, since));
+  const uses = await readUsageDatabase(services, (db) => readUsesOfKeys(db, apiKeyIds, since));
   return uses === null ? null : usesByKey(apiKeyIds, uses, since.day);
 }
 
@@ -78,7 +75,9 @@ export async function findSharedUses<Owner>(
   const ids = [...keyIds.values()].flat();
   const sinceHour = firstHourOf24(services.now());
   const read =
-    ids.length === 0 ? { calls: [], last: [] } : await readUsage(services, (db) => readRecentCalls(db, ids, sinceHour));
+    ids.length === 0
+      ? { calls: [], last: [] }
+      : await readUsageDatabase(services, (db) => readRecentCalls(db, ids, sinceHour));
   if (read === null) return null;
   const calls = new Map(read.calls.map(({ keyId, count }) => [keyId, count]));
   const last = new Map(read.last.map(({ keyId, lastUsedAt }) => [keyId, lastUsedAt]));
@@ -94,14 +93,6 @@ export async function findSharedUses<Owner>(
 /** The first of the 24 hours (hours since the epoch) that end with the present one. */
 function firstHourOf24(now: number): number {
   return Math.floor(now / HOUR_MS) - 23;
-}
-
-/** Reads the usage database within a budget. @returns null, with a line in the log, when it cannot be read */
-async function readUsage<Value>(services: Usage, read: (db: UsageDatabase) => Promise<Value>): Promise<Value | null> {
-  const found = await withinBudget(services, READ_BUDGET_MS, read(services.usage.db));
-  if (found.ok) return found.value;
-  logFailure('the usage database could not be read', found.reason);
-  return null;
 }
 
 function usesByKey(apiKeyIds: readonly number[], uses: UsesOfKeys, firstDay: number): Map<number, KeyUse> {

@@ -1,4 +1,3 @@
-import { logFailure } from '../../log.ts';
 import {
   type ReportedUses,
   readLastUsesOfSecrets,
@@ -11,12 +10,11 @@ import { suggestAllowlist } from '../addresses/suggest-allowlist.ts';
 import type { Outcome } from '../authority/refusal.ts';
 import { withDependencies } from '../permissions/permissions.ts';
 import type { Stores, Usage } from '../services.ts';
-import { withinBudget } from '../within-budget.ts';
+import { readUsageDatabase } from './read-usage-database.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The longest report, in days: counts are kept no longer. */
 export const MAX_REPORT_DAYS = DAYS_KEPT;
-const READ_BUDGET_MS = 1_000;
 const HOUR_MS = 60 * 60 * 1000;
 /** A week of hours: `days` has what is older. */
 const HOURS_SHOWN = 7 * 24;
@@ -76,16 +74,14 @@ export async function reportUsage(
   const known = await readSecretsSince(services.db, id, sinceDay * DAY_MS, MAX_RETIRED_SECRETS);
   const secrets = [...(known.inUse === null ? [] : [known.inUse]), ...known.retired.map(({ secret }) => secret)];
   const sinceHour = Math.max(sinceDay * 24, Math.floor(now / HOUR_MS) - HOURS_SHOWN + 1);
-  const reading = Promise.all([
-    readUsage(services.usage.db, id, sinceDay),
-    readReportedUses(services.usage.db, { keyId: id, sinceDay, today, secrets, sinceHour }),
-  ]);
-  const read = await withinBudget(services, READ_BUDGET_MS, reading);
-  if (!read.ok) {
-    logFailure('the usage database could not be read', read.reason);
-    return { refused: 'unavailable' };
-  }
-  const [usage, uses] = read.value;
+  const read = await readUsageDatabase(services, (db) =>
+    Promise.all([
+      readUsage(db, id, sinceDay),
+      readReportedUses(db, { keyId: id, sinceDay, today, secrets, sinceHour }),
+    ]),
+  );
+  if (read === null) return { refused: 'unavailable' };
+  const [usage, uses] = read;
   const totals = new Map<string, number>();
   const byDay = new Map<number, Record<string, number>>();
   for (const { day, code, count } of usage.days) {
@@ -134,11 +130,7 @@ function secretsOf(
  * @returns null when the usage database cannot be read. That does not mean "never", and the keys are shown all the same
  */
 export async function findLastUses(services: Usage, apiKeyIds: readonly number[]): Promise<Map<number, number> | null> {
-  if (apiKeyIds.length === 0) return new Map();
-  const found = await withinBudget(services, READ_BUDGET_MS, readLastUses(services.usage.db, apiKeyIds));
-  if (found.ok) return found.value;
-  logFailure('the usage database could not be read', found.reason);
-  return null;
+  return apiKeyIds.length === 0 ? new Map() : readUsageDatabase(services, (db) => readLastUses(db, apiKeyIds));
 }
 
 /**
@@ -152,9 +144,7 @@ export async function findLastUsesOfSecrets(
 ): Promise<(number | null)[] | null> {
   if (secrets.length === 0) return [];
   const today = Math.floor(services.now() / DAY_MS);
-  const reading = readLastUsesOfSecrets(services.usage.db, secrets, { sinceDay: today - DAYS_KEPT, today });
-  const found = await withinBudget(services, READ_BUDGET_MS, reading);
-  if (found.ok) return found.value;
-  logFailure('the usage database could not be read', found.reason);
-  return null;
+  return readUsageDatabase(services, (db) =>
+    readLastUsesOfSecrets(db, secrets, { sinceDay: today - DAYS_KEPT, today }),
+  );
 }
