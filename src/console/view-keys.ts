@@ -24,7 +24,6 @@ export async function viewKeys(
     oldSecret: oldSecretOf(previous.get(key.id)),
     acts: actsOf(findHindrances(caller, key), key),
     isOfSession: session.by === 'key' && caller.apiKeyId === key.id,
-    pausedAt: key.pausedAt,
   }));
 }
 

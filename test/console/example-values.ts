@@ -97,8 +97,8 @@ export function sampleKey(sample: Sample): KeyView {
       revokedBy: sample.revoked === undefined ? null : ADMIN_ID,
       revokedByName: sample.revoked === undefined ? null : 'Demo Org Admin',
       revokedAt: sample.revoked === undefined ? null : at(sample.revoked),
-      pausedAt: null,
-      pausedBy: null,
+      pausedAt: sample.paused === undefined ? null : at(sample.paused),
+      pausedBy: sample.paused === undefined ? null : ADMIN_ID,
       revision: 1,
       userRole: owner === undefined ? 'ORG_ADMIN' : 'BUSINESS_MANAGER',
       userFirstName: owner?.name[0] ?? null,
@@ -115,7 +115,6 @@ export function sampleKey(sample: Sample): KeyView {
       sample.oldSecret === undefined ? null : { hint: sample.oldSecret.hint, retiresAt: at(sample.oldSecret.until) },
     acts: sample.acts ?? ALL_ACTS,
     isOfSession: sample.isOfSession ?? false,
-    pausedAt: sample.paused === undefined ? null : at(sample.paused),
   };
 }
 

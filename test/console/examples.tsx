@@ -261,7 +261,6 @@ export const EXAMPLES = {
       }}
       callsByEntry={null}
       rehearsal={null}
-      canRehearse={false}
     />
   ),
   'hostile-revoke': () => (
@@ -501,7 +500,6 @@ export const EXAMPLES = {
           ['2001:db8:40::/48', 3_281],
         ])
       }
-      canRehearse
       rehearsal={{
         changes: [
           { sign: 'del', text: '203.0.113.0/24', reason: 'no longer allowed' },

@@ -11,15 +11,13 @@ export interface KeyChangePageProps extends Omit<KeyFormProps, 'action'> {
   target: Key;
   /** How often each entry of the list let a call in within 30 days; null: not known. */
   callsByEntry: ReadonlyMap<string, number> | null;
-  /** Null: nothing was rehearsed, because nothing differs or there is no such act. */
+  /** Null: nothing was rehearsed yet. */
   rehearsal: RehearsalView | null;
-  /** Whether a change can be rehearsed. */
-  canRehearse: boolean;
 }
 
 /** The form of a key that there is. */
 export function KeyChangePage(props: KeyChangePageProps) {
-  const { frame, target: key, errors, rehearsal, canRehearse } = props;
+  const { frame, target: key, errors, rehearsal } = props;
   const wrong = summarise(errors);
   const title = `Change ${key.label}`;
   return (
@@ -53,11 +51,9 @@ export function KeyChangePage(props: KeyChangePageProps) {
             <button class="btn go" type="submit">
               {rehearsal !== null && rehearsal.refused > 0 ? 'Save, and refuse those calls' : 'Save'}
             </button>
-            {canRehearse && (
-              <button class="btn" type="submit" name="next" value="rehearse">
-                {rehearsal === null ? 'See what it would change' : 'Check again'}
-              </button>
-            )}
+            <button class="btn" type="submit" name="next" value="rehearse">
+              {rehearsal === null ? 'See what it would change' : 'Check again'}
+            </button>
             <a class="btn bare" href={links.key(key.id)}>
               Cancel
             </a>

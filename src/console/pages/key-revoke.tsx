@@ -70,7 +70,7 @@ export function RevokePage({ frame, view, report, graceSeconds }: RevokePageProp
         <button class="btn end go" type="submit">
           Revoke this key
         </button>
-        {acts.pause === null && view.pausedAt === null && (
+        {acts.pause === null && key.pausedAt === null && (
           <a class="btn" href={links.pauseKey(key.id)}>
             Pause it instead
           </a>

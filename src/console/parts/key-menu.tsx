@@ -84,12 +84,11 @@ export function KeyMenu({ view, frame }: { view: KeyView; frame: SignedInFrame }
 
 /** Pausing has a page of its own, and resuming is done at once. */
 export function PauseEntry({ view, frame }: { view: KeyView; frame: SignedInFrame }) {
-  const { key, acts, pausedAt } = view;
-  if (acts.pause === undefined) return null;
-  if (pausedAt === null || acts.pause !== null) {
+  const { key, acts } = view;
+  if (key.pausedAt === null || acts.pause !== null) {
     return (
       <MenuEntry href={links.pauseKey(key.id)} refused={acts.pause}>
-        {pausedAt === null ? 'Pause' : 'Resume'}
+        {key.pausedAt === null ? 'Pause' : 'Resume'}
       </MenuEntry>
     );
   }

@@ -32,10 +32,11 @@ export interface KeyStatusWords {
 }
 
 /** The status of a key in words. The first that holds: Revoked, Expired, Paused, Calls refused, Expires soon, Active. */
-export function describeStatus({ key, use, oldSecret, isOfSession, pausedAt }: KeyView, now: number): KeyStatusWords {
+export function describeStatus({ key, use, oldSecret, isOfSession }: KeyView, now: number): KeyStatusWords {
   const quiet = { isExplained: false, detail: null } as const;
   const refused = use === null ? 0 : use.refusedToday.reduce((sum, [, count]) => sum + count, 0);
-  const status = statusOf(key, now);
+  // The API names the pause first. On a page an expired key is expired: resuming it would not help.
+  const status = statusOf({ ...key, pausedAt: null }, now);
   if (status === 'disabled') {
     const detail = refused > 0 ? refusedTimes(refused) : key.revokedAt === null ? null : `on ${day(key.revokedAt)}`;
     return { ...quiet, word: 'Revoked', shape: 'struck', tone: 'dim', detail };
@@ -49,8 +50,8 @@ export function describeStatus({ key, use, oldSecret, isOfSession, pausedAt }: K
       detail: refused > 0 ? refusedTimes(refused) : null,
     };
   }
-  if (pausedAt !== null) {
-    return { ...quiet, word: 'Paused', shape: 'bars', tone: 'dim', detail: `since ${day(pausedAt)}` };
+  if (key.pausedAt !== null) {
+    return { ...quiet, word: 'Paused', shape: 'bars', tone: 'dim', detail: `since ${day(key.pausedAt)}` };
   }
   const [commonest] = use?.refusedToday ?? [];
   if (refused > 0 && commonest !== undefined) {

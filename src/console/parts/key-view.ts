@@ -20,8 +20,8 @@ export interface KeyActs {
   rotate: string | null;
   see: string | null;
   revoke: string | null;
-  /** Left out while there is no such act. */
-  pause?: string | null;
+  /** Of a paused key: resuming it. */
+  pause: string | null;
 }
 
 /** A key as the pages of the console show it. */
@@ -33,8 +33,6 @@ export interface KeyView {
   acts: KeyActs;
   /** Whether the viewer's session is by this key. */
   isOfSession: boolean;
-  /** When someone paused it, in unix milliseconds; null: nobody. */
-  pausedAt: number | null;
 }
 
 /** Who a key belongs to: the name of its user, or null for a main integration. */

@@ -21,8 +21,8 @@ export interface RotationProps {
   oldSecret: OldSecret;
   /** Null: calls are not counted by secret, or cannot be read now. */
   use: { old: SecretUse; fresh: SecretUse } | null;
-  /** Whether the viewer may give the old secret more time; null: there is no such act. */
-  mayMove: { lengthen: boolean; end: boolean } | null;
+  /** Whether the viewer may give the old secret more time, and end it. */
+  mayMove: { lengthen: boolean; end: boolean };
 }
 
 /** A rotation under way: who still uses the old secret, until when it works, and how to end or lengthen that. */
@@ -47,7 +47,7 @@ export function Rotation({ id, frame, oldSecret, use, mayMove }: RotationProps) 
           <OfSecret name="New secret" use={use.fresh} now={now} />
         </div>
       )}
-      {use !== null && mayMove?.end && (
+      {use !== null && mayMove.end && (
         <div class={lately > 0 ? 'note warn' : 'note'}>
           <p>
             {lately === 0 ? (
@@ -60,7 +60,7 @@ export function Rotation({ id, frame, oldSecret, use, mayMove }: RotationProps) 
           </p>
         </div>
       )}
-      {mayMove !== null && (
+      {(mayMove.lengthen || mayMove.end) && (
         <Form viewer={frame.viewer} action={links.overlap(id)} class="row">
           {mayMove.lengthen && (
             <button class="btn" type="submit" name="overlap" value="+86400">

@@ -338,7 +338,6 @@ async function answerForm(
       {...limitsOfViewer(c.var, { role: key.userRole })}
       callsByEntry={report === null ? null : callsByEntry(report, values, key, c.var.services.now())}
       rehearsal={rehearsal}
-      canRehearse
     />
   );
   return answerPage(c, page, Object.keys(errors).length === 0 ? 200 : 400);
