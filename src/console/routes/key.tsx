@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { allowsCostlyRead } from '../../domain/limits.ts';
 import * as z from 'zod';
+import { parseNetwork } from '../../domain/addresses/allowlist.ts';
 import { differences } from '../../domain/audit/differences.ts';
 import { type AuditEvent, listAuditEvents } from '../../domain/audit/list-audit-events.ts';
 import { changeKey, type KeyPatch } from '../../domain/keys/change-key.ts';
@@ -88,7 +89,8 @@ export const keyRoutes = new Hono<KeyEnv>()
     if (!(await allowsCostlyRead(c.var))) return answerUnavailable(c, 'rate_limited');
     const used = await reportUsage(services, key, REPORT_DAYS);
     if (used.refused) return answerRefusal(c, used);
-    return answerForm(c, key, { ...present, ip_whitelist: used.report.suggestedAllowlist.join('\n') }, {});
+    const { report } = used;
+    return answerForm(c, key, { ...present, ip_whitelist: report.suggestedAllowlist.join('\n') }, {}, { report });
   })
 
   .post('/change', requires('api_key_manage'), limitActs, accessibleKey, async (c) => {
@@ -265,7 +267,7 @@ async function answerRehearsal(c: SessionContext, key: Key, values: KeyFormValue
     return answerForm(c, key, values, errorsOfForm(rehearsed.fields, linesOf(values.ip_whitelist)));
   }
   if (rehearsed.refused) return answerRefusal(c, rehearsed);
-  return answerForm(c, key, values, {}, viewRehearsal(key, patch, rehearsed.rehearsal));
+  return answerForm(c, key, values, {}, { rehearsal: viewRehearsal(key, patch, rehearsed.rehearsal) });
 }
 
 function viewRehearsal(key: Key, patch: KeyPatch, rehearsal: Rehearsal): RehearsalView {
@@ -325,9 +327,9 @@ async function answerForm(
   key: Key,
   values: KeyFormValues,
   errors: KeyFormErrors,
-  rehearsal: RehearsalView | null = null,
+  { rehearsal, report }: { rehearsal?: RehearsalView; report?: UsageReport } = {},
 ) {
-  const report = await readReport(c, key);
+  const used = report ?? (await readReport(c, key));
   const page = (
     <KeyChangePage
       frame={signedInFrameOf(c)}
@@ -336,8 +338,8 @@ async function answerForm(
       errors={errors}
       clientIp={clientIpOf(c)}
       {...limitsOfViewer(c.var, { role: key.userRole })}
-      callsByEntry={report === null ? null : callsByEntry(report, values, key, c.var.services.now())}
-      rehearsal={rehearsal}
+      callsByEntry={used === null ? null : callsByEntry(used, values, key, c.var.services.now())}
+      rehearsal={rehearsal ?? null}
     />
   );
   return answerPage(c, page, Object.keys(errors).length === 0 ? 200 : 400);
@@ -351,9 +353,7 @@ export async function readReport(c: SessionContext, key: Key): Promise<UsageRepo
 }
 
 function callsByEntry(report: UsageReport, values: KeyFormValues, key: Key, now: number): Map<string, number> {
-  const entries = linesOf(values.ip_whitelist).filter(
-    (line) => keyPatchBody.safeParse({ ip_whitelist: [line] }).success,
-  );
+  const entries = linesOf(values.ip_whitelist).filter((line) => parseNetwork(line) !== null);
   const calls = new Map(entries.map((entry) => [entry, 0]));
   for (const { entry, allowed } of sourceRows(report, { ipWhitelist: entries, createdAt: key.createdAt }, now)) {
     if (entry !== null) calls.set(entry, (calls.get(entry) ?? 0) + allowed);
