@@ -6,7 +6,7 @@ import { Choice } from '../parts/key-form.tsx';
 import type { KeyView } from '../parts/key-view.ts';
 import { Form } from '../parts/layout.tsx';
 import { UseNumbers } from '../parts/use-numbers.tsx';
-import { clock, counted, minute } from '../words.ts';
+import { clock, counted, HOUR, minute } from '../words.ts';
 
 export interface RotatePageProps {
   frame: SignedInFrame;
@@ -19,17 +19,15 @@ export interface RotatePageProps {
   error: string | null;
 }
 
-const HOUR_MS = 3_600_000;
-
 /** Before a new secret is made: how long the old one goes on. */
 export function RotatePage({ frame, view, month, overlap, error }: RotatePageProps) {
   const { key, use, oldSecret } = view;
   const { now } = frame;
   const choices = [
     { seconds: '0', name: 'No time', says: 'ends at once' },
-    { seconds: '3600', name: '1 hour', says: `${clock(now + HOUR_MS).slice(0, 5)} UTC` },
-    { seconds: '86400', name: '24 hours', says: minute(now + 24 * HOUR_MS) },
-    { seconds: '604800', name: '7 days', says: minute(now + 7 * 24 * HOUR_MS) },
+    { seconds: '3600', name: '1 hour', says: `${clock(now + HOUR).slice(0, 5)} UTC` },
+    { seconds: '86400', name: '24 hours', says: minute(now + 24 * HOUR) },
+    { seconds: '604800', name: '7 days', says: minute(now + 7 * 24 * HOUR) },
   ];
   return (
     <ActOnKey frame={frame} target={key} title={`${error === null ? '' : 'Error: '}Rotate ${key.label}`} here="Rotate">

@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import { allowsCostlyRead } from '../../domain/limits.ts';
 import * as z from 'zod';
 import { parseNetwork } from '../../domain/addresses/allowlist.ts';
 import { differences } from '../../domain/audit/differences.ts';
@@ -8,11 +7,11 @@ import { changeKey, type KeyPatch } from '../../domain/keys/change-key.ts';
 import { explainKey } from '../../domain/keys/explain-key.ts';
 import { fieldsOf, KEY_FIELDS, type Key } from '../../domain/keys/key.ts';
 import { findWrongKeyFields } from '../../domain/keys/key-rules.ts';
+import { allowsCostlyRead } from '../../domain/limits.ts';
 import { PERMISSION_NAMES } from '../../domain/permissions/permissions.ts';
 import type { Rehearsal } from '../../domain/rehearsal/rehearse.ts';
 import { rehearseKey } from '../../domain/rehearsal/rehearse-key.ts';
 import { reportUsage, type UsageReport } from '../../domain/usage/report-usage.ts';
-import { effectiveFromNow } from '../../domain/verification/effective-by.ts';
 import { messagesByField } from '../../http/middleware/validated.ts';
 import { explainKeyBody, keyPatchBody, readableKeyFields } from '../../http/schemas/keys.ts';
 import { answerUnavailable } from '../answer-failure.tsx';
@@ -35,14 +34,14 @@ import type { KeyView } from '../parts/key-view.ts';
 import type { RehearsalView } from '../parts/rehearsal.tsx';
 import type { RotationProps, SecretUse } from '../parts/rotation.tsx';
 import { sourceRows } from '../parts/sources.ts';
+import { recentEffectiveBy } from '../receipts.ts';
 import { errorsOfForm, formOfKey, keyChangeOf, readKeyForm } from '../schemas/key-form.ts';
 import { viewKey } from '../view-keys.ts';
-import { clock, relative } from '../words.ts';
+import { clock, HOUR, relative } from '../words.ts';
 import { addMine, limitsOfViewer } from './keys.tsx';
 
 const REPORT_DAYS = 30;
 const MAX_HISTORY = 20;
-const HOUR = 3_600_000;
 /** An IPv6 network that is counted, as the address of it that a question is asked about. */
 const PREFIX = /\/\d+$/;
 
@@ -143,17 +142,14 @@ const CHANGES = {
   overlap: { what: 'The change is in force', detail: 'The end of the old secret was moved' },
 } as const;
 
-/** What a change of a moment ago says. The moment is only shown when it lies within the bound from now, or just past it. */
+/** What a change of a moment ago says. */
 function receiptOf(c: SessionContext, key: Key, last: AuditEvent | undefined): KeyReceipt | null {
-  const { services } = c.var;
   const changed = Object.entries(CHANGES).find(([name]) => name === c.req.query('changed'));
-  const by = Number(c.req.query('by') ?? '');
-  const now = services.now();
-  const isRecent = Number.isSafeInteger(by) && by <= effectiveFromNow(services).normally && by > now - HOUR;
-  if (changed === undefined || !isRecent || key.revokedAt !== null) return null;
+  const effectiveBy = recentEffectiveBy(c);
+  if (changed === undefined || effectiveBy === null || key.revokedAt !== null) return null;
   const [name, { what, detail }] = changed;
   const oldList = name === 'list' ? oldListOf(last) : null;
-  return { what, effectiveBy: by, detail: `${detail} before ${clock(now)} UTC.`, oldList };
+  return { what, effectiveBy, detail: `${detail} before ${clock(c.var.services.now())} UTC.`, oldList };
 }
 
 /** The list before the newest event, if that changed the list: the way back stands beside the receipt. */

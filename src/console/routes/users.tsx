@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
-import { allowsCall, allowsCostlyRead } from '../../domain/limits.ts';
 import { findUserShortfall } from '../../domain/authority/reach.ts';
 import { listKeys } from '../../domain/keys/list-keys.ts';
+import { allowsCall, allowsCostlyRead } from '../../domain/limits.ts';
 import { ROLES } from '../../domain/permissions/roles.ts';
 import { rehearseUser } from '../../domain/rehearsal/rehearse-user.ts';
 import { inviteUser } from '../../domain/sessions/invite-user.ts';
@@ -29,6 +29,7 @@ import { UserDeletePage } from '../pages/user-delete.tsx';
 import { UserInvitedPage } from '../pages/user-invited.tsx';
 import { UsersPage } from '../pages/users.tsx';
 import type { RoleChoice, UserFormErrors, UserFormValues } from '../parts/user-form.tsx';
+import { recentEffectiveBy } from '../receipts.ts';
 import { viewKeys } from '../view-keys.ts';
 import { viewUser, viewUsers } from '../view-users.ts';
 import { clock, counted, number } from '../words.ts';
@@ -37,7 +38,6 @@ const PER_PAGE = 30;
 const REPORT_DAYS = 30;
 /** So many of the keys that go with a user are shown before it is deleted. */
 const MAX_KEYS_SHOWN = 30;
-const HOUR = 3_600_000;
 
 /** The acts on one person: `/console/users/{id}`. */
 const userRoutes = new Hono<UserEnv>()
@@ -270,14 +270,12 @@ async function answerRehearsal(c: SessionContext, user: User, values: UserPagePr
 }
 
 function receiptOf(c: SessionContext): UserPageProps['receipt'] {
-  const now = c.var.services.now();
-  const by = Number(c.req.query('by') ?? '');
-  const isRecent = Number.isSafeInteger(by) && by > now - HOUR && by <= now + c.var.services.settings.maxStalenessMs;
-  if (!isRecent) return null;
+  const effectiveBy = recentEffectiveBy(c);
+  if (effectiveBy === null) return null;
   const revoked = Number(c.req.query('revoked') ?? '0');
   const detail =
     revoked > 0
       ? `${counted(revoked, 'key')} that someone else made for this user ${revoked === 1 ? 'was' : 'were'} revoked.`
-      : `The user was changed before ${clock(now)} UTC.`;
-  return { what: 'The change is in force', effectiveBy: by, detail };
+      : `The user was changed before ${clock(c.var.services.now())} UTC.`;
+  return { what: 'The change is in force', effectiveBy, detail };
 }
