@@ -5,7 +5,6 @@ import { effectivePermissions, type PermissionName } from '../permissions/permis
 import type { Stores, Verification } from '../services.ts';
 import { decideAccess } from '../verification/decide-access.ts';
 import { D1_BUDGET_MS } from '../verification/follow-feed.ts';
-
 import { compileKeyRecord, type KeyRecord, type Reach } from '../verification/key-record.ts';
 import { readClock } from '../verification/read-clock.ts';
 import { withinBudget } from '../within-budget.ts';

@@ -7,6 +7,7 @@ import type { Outcome, Shortfall } from '../authority/refusal.ts';
 import { refuseReach } from '../authority/refuse-reach.ts';
 import { LINK_MS } from '../authority/session.ts';
 import { chargedOnce } from '../limits.ts';
+import { administersKeys } from '../permissions/roles.ts';
 import type { Keyring } from '../secrets/keyring.ts';
 import type { Acting, Secrets, Stores } from '../services.ts';
 import { actOnUser } from '../users/act-on-user.ts';
@@ -54,11 +55,10 @@ async function tryInvite(
 
 /** Why the caller may not make a sign-in link for a person; null: it may. */
 export function findInviteShortfall({ reach, user: { role } }: Caller, user: User): Shortfall | null {
-  const mayMakeKeysForOthers = role === 'ORG_ADMIN' || role === 'PROVIDER';
   return (
     findUserShortfall(reach, user.role) ??
     findNarrowing(reach) ??
-    (user.signedInAt !== null && !mayMakeKeysForOthers ? { rule: 'signed_in_before' } : null)
+    (user.signedInAt !== null && !administersKeys(role) ? { rule: 'signed_in_before' } : null)
   );
 }
 
