@@ -38,9 +38,11 @@ export async function rotateKey(
 ): Promise<Outcome<KeyWithSecret>> {
   const mayReveal = chargedOnce(services.limits.secrets, caller.user.id);
   // Read before the attempts, because the usage database may be slow. It is kept with the answer, for retries.
-  const lastUses = await findLastUses(services, [key.id]);
+  const [lastUses, lastUseOfSecret] = await Promise.all([
+    findLastUses(services, [key.id]),
+    findLastUseOfSecretInUse(services, key),
+  ]);
   const lastUsedAt = lastUses === null ? undefined : (lastUses.get(key.id) ?? null);
-  const lastUseOfSecret = await findLastUseOfSecretInUse(services, key);
   return actOnKey(services, caller, key, async (confirmed, present) => {
     const previousEndsAt = await readOverlapEnd(services.db, present.id, services.now());
     // Read after the overlap was. Otherwise a retry that meets the first call would be refused for the overlap of that.
