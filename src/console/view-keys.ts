@@ -51,7 +51,8 @@ function actsOf(
   };
 }
 
-function inFewWords(hindrance: Hindrance): string | null {
+/** What hinders the viewer, to stand beside an act that cannot be clicked; null: nothing does. */
+export function inFewWords(hindrance: Hindrance): string | null {
   if (hindrance === null) return null;
   if (hindrance === 'revoked') return 'It is revoked';
   if (hindrance === 'permission') return 'Needs api_key_manage';

@@ -1,9 +1,11 @@
-import { findNarrowing, findUserShortfall } from '../domain/authority/reach.ts';
+import { findUserShortfall } from '../domain/authority/reach.ts';
+import { findCreationHindrance } from '../domain/keys/key-acts.ts';
 import { findKeysOfUsers } from '../domain/keys/keys-of-users.ts';
 import { findInviteShortfall } from '../domain/sessions/invite-user.ts';
 import type { User } from '../domain/users/user.ts';
 import type { SessionEnv } from './context.ts';
 import type { UserActs, UserView } from './parts/user-view.ts';
+import { inFewWords } from './view-keys.ts';
 
 /** Users as pages show them, with what the viewer may do. Each act judges again when it is done. */
 export async function viewUsers(
@@ -28,11 +30,10 @@ function actsOn(caller: SessionEnv['Variables']['caller'], user: User): UserActs
   const { reach } = caller;
   const lacks = reach.permissions.includes('user_manage') ? null : 'Needs user_manage';
   const shortfall = lacks ?? (findUserShortfall(reach, user.role) === null ? null : 'Your role does not reach it');
-  const createsFor = reach.permissions.includes('api_key_manage') && findNarrowing(reach) === null;
   return {
     change: shortfall,
     invite: lacks ?? (findInviteShortfall(caller, user) === null ? null : 'Not for you'),
-    createKey: createsFor ? null : 'Needs api_key_manage',
+    createKey: inFewWords(findCreationHindrance(caller, user)),
     remove: user.id === caller.user.id ? 'That is you' : shortfall,
   };
 }

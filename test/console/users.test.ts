@@ -113,6 +113,15 @@ describe('an administrator', () => {
   });
 });
 
+test('who may make no keys for others is offered none, and told why', async () => {
+  const id = await createUser(keys.ORG_ADMIN);
+  const link = `/console/keys/create?user_id=${id}`;
+  expect(text(await admin.open('/console/users'))).toContain(link);
+  const manager = text(await (await signIn(keys.ORG_MANAGER)).open('/console/users'));
+  expect(manager).not.toContain(link);
+  expect(manager).toContain('Administrators only');
+});
+
 test('a PROVIDER creates an organisation and finds it', async () => {
   const provider = await signIn(keys.PROVIDER);
   expect((await provider.post('/console/organisations', { name: 'Quillfeather Ltd' })).status).toBe(303);

@@ -1,5 +1,7 @@
 import type { Caller } from '../authority/caller.ts';
 import type { Shortfall } from '../authority/refusal.ts';
+import { administersKeys, mayGiveRole } from '../permissions/roles.ts';
+import type { User } from '../users/user.ts';
 import type { Key } from './key.ts';
 import { findKeyShortfall, findTakingShortfall } from './key-reach.ts';
 import { findResumeShortfall } from './resume-key.ts';
@@ -35,4 +37,12 @@ export function findHindrances(caller: Caller, key: Key): KeyHindrances {
     pause: taking,
     resume: hindrance(() => findResumeShortfall(caller, key)),
   };
+}
+
+/** Judges beforehand whether the caller may make a key for a user at all, whatever the key may do. Pure. */
+export function findCreationHindrance(caller: Caller, user: Pick<User, 'id' | 'role'>): Hindrance {
+  if (!caller.reach.permissions.includes('api_key_manage')) return 'permission';
+  if (user.id === caller.user.id) return null;
+  if (!administersKeys(caller.user.role)) return { rule: 'administrators_only' };
+  return mayGiveRole(caller.user.role, user.role) ? null : { rule: 'role', role: user.role };
 }
