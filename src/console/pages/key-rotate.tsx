@@ -65,8 +65,9 @@ export function RotatePage({ frame, view, month, overlap, error }: RotatePagePro
         )}
         <div class="note">
           <p>
-            Meanwhile the key’s page shows until when the old secret works. With “no time”, callers that have the old
-            one are refused, everywhere within {counted(frame.boundSeconds, 's', 's')}.
+            Meanwhile the key’s page shows <strong>who still uses the old secret</strong>. You can end it early, or give
+            it more time. With “no time”, callers that have the old one are refused, everywhere within{' '}
+            {counted(frame.boundSeconds, 's', 's')}.
           </p>
         </div>
         <div class="row">
