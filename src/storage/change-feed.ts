@@ -27,8 +27,8 @@ export interface FeedAnswer {
   cut: boolean;
 }
 
-/** Reads the newest changes after a number, at most `limit`, in one snapshot. */
-export async function readFeed(db: Database, after: number, limit: number): Promise<FeedAnswer> {
+/** The query of the newest changes after a number, at most `limit`. `answerOfFeed` reads what it returns. */
+export function selectFeed(db: Database, after: number, limit: number) {
   const newest = db
     .select()
     .from(keyChanges)
@@ -36,7 +36,7 @@ export async function readFeed(db: Database, after: number, limit: number): Prom
     .orderBy(desc(keyChanges.seq))
     .limit(limit)
     .as('newest');
-  const rows = await db
+  return db
     .select({
       epoch: feedState.epoch,
       head: feedState.head,
@@ -48,10 +48,19 @@ export async function readFeed(db: Database, after: number, limit: number): Prom
     .from(feedState)
     .leftJoin(newest, sql`1`)
     .orderBy(desc(newest.seq));
+}
+
+/** What the feed said, from the rows of `selectFeed` with this limit. Throws when the migrations were not applied. */
+export function answerOfFeed(rows: Awaited<ReturnType<typeof selectFeed>>, limit: number): FeedAnswer {
   const [first] = rows;
   if (first === undefined) throw new Error('The change feed has no state: the migrations were not applied');
   const changes = rows.flatMap(({ seq, apiKeyId, userId }) => (seq === null ? [] : [{ seq, apiKeyId, userId }]));
   return { epoch: first.epoch, head: first.head, lowest: first.lowest, changes, cut: changes.length === limit };
+}
+
+/** Reads the newest changes after a number, at most `limit`, in one snapshot. */
+export async function readFeed(db: Database, after: number, limit: number): Promise<FeedAnswer> {
+  return answerOfFeed(await selectFeed(db, after, limit), limit);
 }
 
 /**

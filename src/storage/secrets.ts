@@ -1,4 +1,5 @@
 import { and, count, desc, eq, gt, gte, isNotNull, isNull, max, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { answerOfFeed, type FeedAnswer, selectFeed } from './change-feed.ts';
 import type { Database } from './database.ts';
 import { type KeyRow, keyColumns } from './keys.ts';
 import { apiKeySecrets, apiKeys, feedState, users } from './schema.ts';
@@ -80,8 +81,21 @@ export async function readRecordsOfUser(
  * secret.
  */
 export async function readVerificationRecord(db: Database, hash: string): Promise<VerificationRecord | null> {
-  const [row] = await selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
+  const [row] = await selectByHash(db, hash);
   return row === undefined ? null : toVerificationRecord(row);
+}
+
+/** The newest changes of the feed and the record of a secret, from one snapshot, for one way to the database. */
+export async function readFeedAndRecord(
+  db: Database,
+  { after, limit, hash }: { after: number; limit: number; hash: string },
+): Promise<{ answer: FeedAnswer; record: VerificationRecord | null }> {
+  const [changes, [row]] = await db.batch([selectFeed(db, after, limit), selectByHash(db, hash)]);
+  return { answer: answerOfFeed(changes, limit), record: row === undefined ? null : toVerificationRecord(row) };
+}
+
+function selectByHash(db: Database, hash: string) {
+  return selectSecrets(db).where(eq(apiKeySecrets.hash, hash)).limit(1);
 }
 
 /** The secret whose hash a query finds, with its key, inside a batch. */
