@@ -10,6 +10,7 @@ import { type Database, openUsageDatabase } from './storage/database.ts';
 import { openForLists } from './storage/list-reads.ts';
 import { openRateLimiter } from './storage/rate-limiter.ts';
 import { openRecordCache } from './storage/record-cache.ts';
+import { openRegions } from './storage/regions.ts';
 import { openVerificationSource } from './storage/verification-source.ts';
 
 const thisIsolate = newIsolate();
@@ -39,8 +40,11 @@ function composeOnce(env: Env): ServicesOfEnv {
   const known = composed.get(env);
   if (known !== undefined) return known;
   let keyring: Keyring | null = null;
+  const settings = parseSettings(env);
   const services: ServicesOfEnv = {
-    settings: parseSettings(env),
+    settings,
+    regions: settings.hasRegions ? openRegions(env.REGIONS, settings.regionShards) : null,
+    sharesPolls: false,
     ...openForLists(env.DB),
     source: openVerificationSource(env.DB),
     cache: openRecordCache(env.KEY_CACHE),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { REGION_NAMES, type RegionName } from './storage/regions.ts';
 
 /*
  * The settings of the Worker. They are the plain variables of wrangler.toml; `npm start -- --var NAME:VALUE` changes
@@ -33,6 +34,14 @@ const settingsSchema = z.object({
    * bound.
    */
   FEED_POLL_SECONDS: seconds(3600),
+  /** `on`: a Durable Object in each region of the world follows the feed and keeps records for the isolates around it. */
+  REGION: z.enum(['on', 'off']),
+  /** How often a region in use polls the change feed. */
+  REGION_POLL_SECONDS: number(0.5, 60),
+  /** How many objects serve each region. More than one when one is not fast enough. */
+  REGION_SHARDS: number(1, 64).pipe(z.int()),
+  /** The region nearest to D1's primary, which isolates ask while their own does not answer. Empty: none. */
+  REGION_NEAR_PRIMARY: z.union([z.literal(''), z.enum(REGION_NAMES)]),
   /** The bound while D1 is out of reach. */
   OUTAGE_GRACE_SECONDS: seconds(24 * 3600),
   /** How long the audit log keeps an event. */
@@ -75,8 +84,14 @@ export interface Settings {
   limitsVerifying: boolean;
   requestLog: 'errors' | 'all';
   maxStalenessMs: number;
+  /** How old the last answer of the feed may be before a call waits for the next one. */
+  feedWaitMs: number;
   pollIntervalMs: number;
   outageGraceMs: number;
+  hasRegions: boolean;
+  regionPollMs: number;
+  regionShards: number;
+  nearPrimary: RegionName | null;
   auditKeepMs: number;
   countsUsage: boolean;
   usageFlushMs: number;
@@ -105,7 +120,12 @@ export function parseSettings(variables: unknown): Settings {
     requestLog: data.REQUEST_LOG,
     maxStalenessMs: data.MAX_STALENESS_SECONDS * 1000,
     pollIntervalMs: Math.min(data.FEED_POLL_SECONDS, data.MAX_STALENESS_SECONDS / 2) * 1000,
+    feedWaitMs: data.MAX_STALENESS_SECONDS * 1000,
     outageGraceMs: data.OUTAGE_GRACE_SECONDS * 1000,
+    hasRegions: data.REGION === 'on',
+    regionPollMs: data.REGION_POLL_SECONDS * 1000,
+    regionShards: data.REGION_SHARDS,
+    nearPrimary: data.REGION_NEAR_PRIMARY === '' ? null : data.REGION_NEAR_PRIMARY,
     countsUsage: data.USAGE === 'on',
     usageFlushMs: data.USAGE_FLUSH_SECONDS * 1000,
     auditKeepMs: data.AUDIT_KEEP_DAYS * 24 * 60 * 60 * 1000,

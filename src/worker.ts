@@ -3,6 +3,7 @@ import { compose } from './compose.ts';
 import { forgetOldRows } from './domain/forget-old-rows.ts';
 import { addDelivered, logDeadLetters } from './domain/usage/add-usage.ts';
 
+export { Region } from './region/region.ts';
 export { ApiKeys } from './rpc/api-keys.ts';
 
 const app = createApp(compose);

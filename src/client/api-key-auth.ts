@@ -50,7 +50,7 @@ export function apiKeyAuth<Permission extends string = string>({
     if (apiKey === undefined) return deny({ code: 'MISSING_KEY' });
     if (another !== undefined) return deny({ code: 'MALFORMED_KEY' });
     const ip = c.req.header('CF-Connecting-IP') ?? null;
-    const call = { apiKey, ip, permissions, ...(orgId === undefined ? {} : { orgId }) };
+    const call = { apiKey, ip, permissions, ...(orgId === undefined ? {} : { orgId }), ...locationOf(c.req.raw) };
     const verdict = await ask<Permission>(c.env, call);
     if (verdict === null) return deny({ code: 'UNAVAILABLE' });
     if (!verdict.allowed) return deny(verdict, verdict);
@@ -60,6 +60,13 @@ export function apiKeyAuth<Permission extends string = string>({
     c.set('apiKey', verdict.key);
     await next();
   });
+}
+
+/** Where the call came in, if the platform says so. */
+function locationOf(request: Request): { colo?: string } {
+  const cf: unknown = Reflect.get(request, 'cf');
+  const colo: unknown = typeof cf === 'object' && cf !== null ? Reflect.get(cf, 'colo') : undefined;
+  return typeof colo === 'string' ? { colo } : {};
 }
 
 /** Asks the service for a verdict. Null when it fails, or does not answer within `BUDGET_MS`. */

@@ -1,4 +1,5 @@
 import type { AccessKey } from '../storage/access-keys.ts';
+import type { RegionName } from '../storage/regions.ts';
 import { RefusalsOnRecord } from './authority/refusals-on-record.ts';
 import { UseCounter } from './usage/use-counter.ts';
 import { HeardChanges } from './verification/heard-changes.ts';
@@ -21,6 +22,14 @@ const MAX_ABSENCES = 1_000;
  */
 const MAX_CHANGES_PER_POLL = 500;
 
+/*
+ * A region remembers more, because it serves many isolates. Its object runs in an isolate of its own, which may hold
+ * more than one region.
+ */
+const MAX_BYTES_OF_REGIONS = 64 * 1024 * 1024;
+const MAX_IDS_OF_REGION = 20_000;
+const MAX_ABSENCES_OF_REGION = 10_000;
+
 /** State that lives as long as an isolate. The events that it handles share it. */
 export interface Isolate {
   /** What the isolate has heard of the change feed. */
@@ -36,7 +45,13 @@ export interface Isolate {
     answers: number;
     /** Changes read in one poll, at most. */
     mostChanges: number;
+    /** When a call sent a poll that it waits for (unix milliseconds); -Infinity: it was answered, or given up. */
+    waitedForSince: number;
+    /** The poll under way that the questions to a region share; null: none, or this isolate is no region. */
+    shared: Promise<unknown> | null;
   };
+  /** The regions that this isolate asks: its own, and the one near the primary while that rests. */
+  region: { own: RegionLink; nearPrimary: RegionLink };
   memory: {
     /** By the hash of the secret. */
     records: RecentlyUsed<KeyRecord>;
@@ -61,6 +76,17 @@ export interface Isolate {
   accessKeys: { keys: AccessKey[]; fetchedAt: number; minute: number; fetches: number };
 }
 
+/** What an isolate knows of a region. All moments in unix milliseconds. */
+export interface RegionLink {
+  /** Null: not known, or there is none. */
+  name: RegionName | null;
+  /** Questions in a row that had no usable answer, and when the last of them was given up. */
+  misses: number;
+  missedAt: number;
+  /** It is not asked for a while after this. */
+  restsSince: number;
+}
+
 /** The state of an isolate that has heard and remembered nothing yet. */
 export function newIsolate(): Isolate {
   return {
@@ -71,7 +97,10 @@ export function newIsolate(): Isolate {
       areFailing: false,
       answers: 0,
       mostChanges: MAX_CHANGES_PER_POLL,
+      waitedForSince: Number.NEGATIVE_INFINITY,
+      shared: null,
     },
+    region: { own: newLink(), nearPrimary: newLink() },
     memory: {
       records: new RecentlyUsed(MAX_BYTES_OF_RECORDS, weightOfRecord),
       absences: new RecentlyUsed(MAX_ABSENCES),
@@ -82,6 +111,29 @@ export function newIsolate(): Isolate {
     refusals: new RefusalsOnRecord(),
     accessKeys: { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, minute: Number.NaN, fetches: 0 },
   };
+}
+
+function newLink(): RegionLink {
+  return { name: null, misses: 0, missedAt: Number.NEGATIVE_INFINITY, restsSince: Number.NEGATIVE_INFINITY };
+}
+
+/**
+ * The state of a region that has heard nothing yet.
+ * @param records shared by all regions of one isolate, so that the bound on its memory holds for them together
+ */
+export function newRegion(records: Isolate['memory']['records']): Isolate {
+  const isolate = newIsolate();
+  return {
+    ...isolate,
+    heard: new HeardChanges(MAX_IDS_OF_REGION),
+    polls: { ...isolate.polls, mostChanges: MAX_IDS_OF_REGION },
+    memory: { ...isolate.memory, records, absences: new RecentlyUsed(MAX_ABSENCES_OF_REGION) },
+  };
+}
+
+/** Memory for the records of all regions of one isolate. */
+export function newRecordsOfRegions(): Isolate['memory']['records'] {
+  return new RecentlyUsed(MAX_BYTES_OF_REGIONS, weightOfRecord);
 }
 
 /** Drops every record and absence, e.g. after the database was restored. */

@@ -3,6 +3,7 @@ import type { AccessKey } from '../storage/access-keys.ts';
 import type * as storage from '../storage/commit-change.ts';
 import type { UsageDatabase } from '../storage/database.ts';
 import type { ReadList } from '../storage/list-reads.ts';
+import type { Regions } from '../storage/regions.ts';
 import type { UsageFlush } from '../storage/usage.ts';
 import type { VerificationSource } from '../storage/verification-source.ts';
 import type { Isolate } from './isolate.ts';
@@ -28,8 +29,15 @@ export interface Stores extends Omit<storage.Stores, 'heard'>, Clock, Pick<Isola
 }
 
 /** What a key is verified with. */
-export interface Verification extends Clock, Pick<Isolate, 'heard' | 'polls' | 'memory' | 'misses'> {
-  settings: Pick<Settings, 'acceptedPrefixes' | 'maxStalenessMs' | 'pollIntervalMs' | 'outageGraceMs'>;
+export interface Verification extends Clock, Pick<Isolate, 'heard' | 'polls' | 'memory' | 'misses' | 'region'> {
+  settings: Pick<
+    Settings,
+    'acceptedPrefixes' | 'maxStalenessMs' | 'feedWaitMs' | 'pollIntervalMs' | 'outageGraceMs' | 'nearPrimary'
+  >;
+  /** The regions of the world; null: there are none, or this is one. */
+  regions: Regions | null;
+  /** Whether calls share one poll. Only those of a region do, because they run in one context. */
+  sharesPolls: boolean;
   /** Where D1 is read. */
   source: VerificationSource;
   cache: storage.Stores['cache'];

@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import { compose } from '../compose.ts';
 import type { PermissionName } from '../domain/permissions/permissions.ts';
 import { recordVerdict } from '../domain/usage/record-use.ts';
+import { learnRegion } from '../domain/verification/learn-region.ts';
 import { payerOfAddress } from '../domain/verification/miss-budget.ts';
 import { concealForeign, denialOf, type Verdict, verifyKey } from '../domain/verification/verify-key.ts';
 import { describeDenial } from '../wire/denial.ts';
@@ -18,8 +19,9 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
    * @throws TypeError when the call is not a `RpcCall`. A key of a wrong type does not throw: it is refused.
    */
   verify(given: RpcCall): RpcVerdict<PermissionName> | Promise<RpcVerdict<PermissionName>> {
-    const { apiKey, call, orgId } = parseCall(given);
+    const { apiKey, call, orgId, colo } = parseCall(given);
     const services = compose(this.env, this.ctx);
+    learnRegion(services, colo);
     const answer = (found: Verdict) => {
       const verdict = concealForeign(found, (other) => orgId === null || other === orgId);
       recordVerdict(services, verdict, call);

@@ -6,6 +6,8 @@ interface ParsedCall {
   call: Call;
   /** The organisation whose keys the calling Worker accepts. Null: any. */
   orgId: number | null;
+  /** The Cloudflare location of the call. Null: not said. */
+  colo: string | null;
 }
 
 /** Stands for a key that is not a string. It does not have the form of a key, so it is refused as malformed. */
@@ -18,13 +20,15 @@ const NO_KEY_AT_ALL = '?';
  */
 export function parseCall(given: unknown): ParsedCall {
   if (typeof given !== 'object' || given === null) {
-    throw new TypeError('verify takes one object: { apiKey, ip, permissions?, orgId? }');
+    throw new TypeError('verify takes one object: { apiKey, ip, permissions?, orgId?, colo? }');
   }
-  const { apiKey, ip, permissions, orgId }: { [name in 'apiKey' | 'ip' | 'permissions' | 'orgId']?: unknown } = given;
+  const fields: { [name in 'apiKey' | 'ip' | 'permissions' | 'orgId' | 'colo']?: unknown } = given;
+  const { apiKey, ip, permissions, orgId, colo } = fields;
   return {
     apiKey: apiKey === undefined || apiKey === null ? null : typeof apiKey === 'string' ? apiKey : NO_KEY_AT_ALL,
     call: { clientIp: parseIp(ip), needs: parsePermissions(permissions) },
     orgId: parseOrgId(orgId),
+    colo: parseColo(colo),
   };
 }
 
@@ -51,4 +55,11 @@ function parseOrgId(orgId: unknown): number | null {
   if (orgId === undefined) return null;
   if (typeof orgId !== 'number') throw new TypeError('verify: orgId must be a number, or left out');
   return orgId;
+}
+
+/** It only says which region is near, so a code that is not known is no mistake. */
+function parseColo(colo: unknown): string | null {
+  if (colo === undefined || colo === null) return null;
+  if (typeof colo !== 'string') throw new TypeError('verify: colo must be a string, or left out');
+  return colo;
 }

@@ -51,6 +51,8 @@ export async function openForCommand(target: Target): Promise<Opened> {
       ...newIsolate(),
       settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
       ...openForLists(database),
+      regions: null,
+      sharesPolls: false,
       source: openVerificationSource(database),
       // A command writes nothing to KV: the first call with a key reads it from D1.
       cache: NO_RECORD_CACHE,

@@ -36,6 +36,11 @@ export interface RpcCall<Permission extends string = string> {
    * out: any organisation.
    */
   orgId?: number;
+  /**
+   * The Cloudflare location that received the call (`request.cf.colo`). The service keeps records of keys near it. Left
+   * out: the verdict is the same, and may take longer.
+   */
+  colo?: string;
 }
 
 export type RpcVerdict<Permission extends string = string> =

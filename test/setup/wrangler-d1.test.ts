@@ -213,6 +213,8 @@ test('the commands work through it: a deployment is bootstrapped once, and its s
     ...newIsolate(),
     settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
     ...openForLists(database),
+    regions: null,
+    sharesPolls: false,
     source: openVerificationSource(database),
     cache: NO_RECORD_CACHE,
     limits: NO_LIMITS,

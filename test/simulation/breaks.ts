@@ -128,6 +128,8 @@ class PollsThatFail {
   startedAt = Number.NEGATIVE_INFINITY;
   gaveUpAt = Number.NEGATIVE_INFINITY;
   answers = 0;
+  waitedForSince = Number.NEGATIVE_INFINITY;
+  readonly shared = null;
   readonly mostChanges: number;
 
   constructor(mostChanges: number) {

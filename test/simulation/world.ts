@@ -557,6 +557,11 @@ class World {
         limitsVerifying: false,
         requestLog: 'errors',
         maxStalenessMs: BOUND,
+        feedWaitMs: BOUND,
+        hasRegions: false,
+        regionPollMs: 2_000,
+        regionShards: 1,
+        nearPrimary: null,
         pollIntervalMs: 10_000,
         outageGraceMs: GRACE,
         countsUsage: false,
@@ -564,10 +569,18 @@ class World {
         auditKeepMs: Number.POSITIVE_INFINITY,
       },
       ...openForLists(d1),
+      regions: null,
+      sharesPolls: false,
       source: {
         readFeed: (after, limit) => {
           this.#polls += 1;
           const answer = source.readFeed(after, limit);
+          void this.#watchPoll(polls, answer);
+          return answer;
+        },
+        readFeedAndRecord: (after, limit, hash) => {
+          this.#polls += 1;
+          const answer = source.readFeedAndRecord(after, limit, hash);
           void this.#watchPoll(polls, answer);
           return answer;
         },

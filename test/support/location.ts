@@ -54,14 +54,23 @@ export interface Location {
 /** Five seconds before midnight UTC, so that a key can expire soon. */
 export const START = Date.UTC(2031, 4, 5, 23, 59, 55);
 
-/** How long a call waits for KV and for D1. The Worker's timers are recognised by these numbers. */
+/** The bound of a service without regions. */
+const WITHOUT_REGIONS = { REGION: 'off', MAX_STALENESS_SECONDS: '30' };
+
+/**
+ * How long a call waits for KV and for D1, and for another call's poll before it looks again. The Worker's timers are
+ * recognised by these numbers.
+ */
 const KV_BUDGET_MS = 300;
 const D1_BUDGET_MS = 2_000;
+const LOOK_AGAIN_MS = 20;
 
 /** A call that asks nothing of storage for so many turns of the event loop is taken to wait for time to pass. */
 const STUCK_AFTER = 8;
 
-export function openLocation(settings: Partial<Env> = {}): Location {
+/** @param replaced settings; left out, those of a service without regions */
+export function openLocation(replaced: Partial<Env> = {}): Location {
+  const settings = { ...WITHOUT_REGIONS, ...replaced };
   const isolate = newIsolate();
   const deferred: Promise<unknown>[] = [];
   const d1: string[] = [];
@@ -98,8 +107,17 @@ export function openLocation(settings: Partial<Env> = {}): Location {
     }),
   };
 
+  /** D1's own statements, and their queries, by the proxies that stand for them: D1's `batch` takes no proxies. */
+  const watched = new WeakMap<D1PreparedStatement, { own: D1PreparedStatement; query: string }>();
+
   function watchSession(session: D1DatabaseSession, isOfReplica: boolean): D1DatabaseSession {
     return replaceMethods(session, {
+      batch(statements: D1PreparedStatement[]) {
+        const given = statements.map((statement) => watched.get(statement) ?? { own: statement, query: '' });
+        return reachD1(given.some(({ query }) => isOfFeed(query)) ? location.feed : null, () =>
+          session.batch(given.map(({ own }) => own)),
+        );
+      },
       prepare(query: string) {
         d1.push(query);
         return watchStatement(session.prepare(query), { query, isOfReplica, values: '' });
@@ -111,17 +129,22 @@ export function openLocation(settings: Partial<Env> = {}): Location {
     statement: D1PreparedStatement,
     about: { query: string; isOfReplica: boolean; values: string },
   ): D1PreparedStatement {
-    const reachD1 = <Value>(act: () => Promise<Value>) =>
-      reach((isOfFeed(about.query) ? location.feed : null) ?? location.d1, async () => {
-        if (location.d1Takes > 0) await new Promise<void>((done) => time.after(location.d1Takes, done, 'drives'));
-        return act();
-      });
-    return replaceMethods(statement, {
+    const how = isOfFeed(about.query) ? location.feed : null;
+    const proxy = replaceMethods(statement, {
       bind: (...values: unknown[]) =>
         watchStatement(statement.bind(...values), { ...about, values: JSON.stringify(values) }),
       raw: () =>
-        reachD1(() => (isOfRecord(about.query) ? readAsReplica(about, () => statement.raw()) : statement.raw())),
-      all: () => reachD1(() => statement.all()),
+        reachD1(how, () => (isOfRecord(about.query) ? readAsReplica(about, () => statement.raw()) : statement.raw())),
+      all: () => reachD1(how, () => statement.all()),
+    });
+    watched.set(proxy, { own: statement, query: about.query });
+    return proxy;
+  }
+
+  function reachD1<Value>(how: Reach | null, act: () => Promise<Value>): Promise<Value> {
+    return reach(how ?? location.d1, async () => {
+      if (location.d1Takes > 0) await new Promise<void>((done) => time.after(location.d1Takes, done, 'drives'));
+      return act();
     });
   }
 
@@ -170,8 +193,9 @@ export function openLocation(settings: Partial<Env> = {}): Location {
       const isWaitedFor =
         milliseconds === KV_BUDGET_MS
           ? location.kvReads === 'hangs'
-          : milliseconds === D1_BUDGET_MS &&
-            (location.d1 === 'hangs' || location.feed === 'hangs' || location.d1Takes > D1_BUDGET_MS);
+          : milliseconds === LOOK_AGAIN_MS ||
+            (milliseconds === D1_BUDGET_MS &&
+              (location.d1 === 'hangs' || location.feed === 'hangs' || location.d1Takes > D1_BUDGET_MS));
       return time.after(milliseconds, callBack, isWaitedFor ? 'is waited for' : null);
     },
   }));

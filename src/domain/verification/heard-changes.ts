@@ -1,5 +1,6 @@
 import type { FeedAnswer } from '../../storage/change-feed.ts';
 import type { VerificationRecord } from '../../storage/verification-record.ts';
+import type { ToldFeed } from './region-answer.ts';
 
 /*
  * What one isolate has heard of the change feed, and the rule that tells whether a record may still be used. The bound
@@ -113,6 +114,33 @@ export class HeardChanges {
     return this.bookmark;
   }
 
+  /** The epoch that is followed; null before the first answer. */
+  get followedEpoch(): string | null {
+    return this.epoch;
+  }
+
+  /** Whether whoever asks has heard of more than this: of later changes, or of another history. */
+  isBehind({ epoch, after }: { epoch: string | null; after: number }): boolean {
+    return epoch !== null && (epoch !== this.epoch || after > this.head);
+  }
+
+  /**
+   * What an isolate is told that has heard of the changes up to `after`: the last change of each key and user after that,
+   * at most `most` of them. Where more are left out, the floor rises.
+   * @param now unix milliseconds
+   * @returns null before the first answer of the feed, and while its age is not known
+   */
+  tell(after: number, most: number, now: number): ToldFeed | null {
+    const age = now - this.heardAt;
+    if (this.epoch === null || !Number.isFinite(age) || age < 0) return null;
+    const later = after >= this.head ? [] : [...this.changed].filter(([, seq]) => seq > after);
+    const changes = later.sort(([, one], [, other]) => other - one).slice(0, most);
+    const oldest = changes.at(-1)?.[1];
+    const cutAt = changes.length < later.length && oldest !== undefined ? oldest - 1 : 0;
+    const { epoch, head, bookmark } = this;
+    return { epoch, head, bookmark, age, changes, floor: Math.max(this.floor, cutAt) };
+  }
+
   /** The poll to send at `now` (unix milliseconds). */
   ask(now: number): FeedQuestion {
     return { sentAt: now, after: this.head, generation: this.generation, clockSteps: this.#clockSteps };
@@ -136,11 +164,38 @@ export class HeardChanges {
       if (apiKeyId !== null) this.remember(apiKeyId, seq);
       if (userId !== null) this.remember(userId, seq);
     }
-    this.head = Math.max(this.head, answer.head);
-    if (question.clockSteps === this.#clockSteps) this.heardAt = Math.max(this.heardAt, question.sentAt);
+    this.#advance(answer.head, bookmark);
+    this.#setHeard(question, question.sentAt);
+    return restored ? 'restored' : 'heard';
+  }
+
+  /**
+   * Merges what a region has told. Only the primary can show that the database was restored: a region that is behind
+   * this isolate, or in another epoch, may just have heard less. It then vouches for nothing.
+   * @returns whether it was merged
+   */
+  hearRegion(question: FeedQuestion, told: ToldFeed): boolean {
+    if (question.generation !== this.generation) return false;
+    if ((this.epoch !== null && told.epoch !== this.epoch) || told.head < question.after) return false;
+    this.epoch = told.epoch;
+    // Below a floor that lies before the number asked from, this isolate knows more than its region.
+    this.raiseFloor(told.floor > question.after ? told.floor : 0);
+    for (const [id, seq] of told.changes.toReversed()) this.remember(id, seq);
+    this.#advance(told.head, told.bookmark);
+    // The region has heard the feed no later than this by the isolate's clock: the way of the question is left out.
+    this.#setHeard(question, question.sentAt - told.age);
+    return true;
+  }
+
+  #advance(head: number, bookmark: string | null): void {
+    this.head = Math.max(this.head, head);
     // Bookmarks sort as text, from the oldest to the newest.
     if (bookmark !== null && (this.bookmark === null || bookmark > this.bookmark)) this.bookmark = bookmark;
-    return restored ? 'restored' : 'heard';
+  }
+
+  /** Moments from before the clock was set back mean nothing. */
+  #setHeard(question: FeedQuestion, moment: number): void {
+    if (question.clockSteps === this.#clockSteps) this.heardAt = Math.max(this.heardAt, moment);
   }
 
   /** Takes in a change that this isolate made itself, before the feed reports it. */

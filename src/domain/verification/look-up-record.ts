@@ -2,16 +2,18 @@ import { logFailure } from '../../log.ts';
 import type { VerificationRecord } from '../../storage/verification-record.ts';
 import type { Verification } from '../services.ts';
 import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
-import { D1_BUDGET_MS, keepUp, pollIfDue } from './follow-feed.ts';
-import { compileKeyRecord, type KeyRecord } from './key-record.ts';
+import { askRegion } from './ask-region.ts';
+import { D1_BUDGET_MS, isPollUnderWay, keepUp, pollIfDue, type ReadWithFeed } from './follow-feed.ts';
+import { compile, type Found, holdAbsence, holdLate, holdRecord, type Wanted } from './hold-record.ts';
+import type { KeyRecord } from './key-record.ts';
 import { admitLookUp, FREE_ADMISSION, type MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 import { cachedSince, refreshIfDue } from './refresh-cache.ts';
 
 /*
- * The tiers: isolate memory, KV, D1. A record found in a lower tier fills the upper ones. A record from any tier is
- * used only if `HeardChanges.isUsable` accepts it at that moment. Only what `lookUpInPrimary` reads needs no such
- * check.
+ * The tiers: isolate memory, the region, KV, D1. A record found in a lower tier fills the upper ones. A record from any
+ * tier is used only if `HeardChanges.isUsable` accepts it at that moment. Only what `lookUpInPrimary` reads needs no
+ * such check.
  */
 
 const KV_BUDGET_MS = 300;
@@ -19,8 +21,7 @@ const KV_BUDGET_MS = 300;
 const MAX_ROUNDS = 2;
 
 export type LookUp =
-  | { outcome: 'found'; record: KeyRecord }
-  | { outcome: 'absent' }
+  | Found
   /** There were too many look-ups of keys that are in no cache: by this payer, from its site, or in the location. */
   | { outcome: 'over_budget' }
   /** Storage gave no reliable answer. That is no verdict about the key. */
@@ -44,15 +45,16 @@ export function recallRecord(services: Verification, hash: string, now: number):
  */
 export async function lookUpRecord(services: Verification, hash: string, payer: () => MissPayer): Promise<LookUp> {
   const { memory, settings } = services;
-  if (isKnownAbsent(services, hash)) return { outcome: 'absent' };
+  const asOf = recallAbsence(services, hash);
+  if (asOf !== null) return { outcome: 'absent', asOf };
   // A key in memory was found before, so this look-up is not a stranger's guess.
   const isKnown = memory.records.get(hash) !== undefined;
   const admission = isKnown ? FREE_ADMISSION : await admitLookUp(services, payer());
   if (admission === null) return { outcome: 'over_budget' };
-  const look = { services, hash, foundKey: () => admission.foundKey() };
+  const look: Look = { services, hash, foundKey: () => admission.foundKey() };
   let found: LookUp | null = null;
   try {
-    found = settings.maxStalenessMs === 0 ? await lookUpWithoutCache(look) : await lookUpInTiers(look);
+    found = settings.maxStalenessMs === 0 ? await lookUpWithoutCache(look) : await lookUpByRegion(look);
     return found;
   } finally {
     if (found?.outcome === 'found') admission.foundKey();
@@ -62,49 +64,92 @@ export async function lookUpRecord(services: Verification, hash: string, payer: 
 }
 
 /** One look-up that the budget admitted. */
-interface Look {
+interface Look extends Wanted {
   services: Verification;
-  hash: string;
-  /** To be called when a key is found after the look-up was given up. */
-  foundKey: () => void;
 }
 
-function isKnownAbsent(services: Verification, hash: string): boolean {
+/** When the feed had last been heard before a look-up that found no key, if that still counts (unix milliseconds). */
+export function recallAbsence(services: Verification, hash: string): number | null {
   const { heard, memory, settings } = services;
   const asOf = memory.absences.get(hash);
-  return asOf !== undefined && heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
+  return asOf !== undefined && heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs) ? asOf : null;
 }
 
-async function lookUpInTiers(look: Look): Promise<LookUp> {
+/**
+ * Asks the region. Without a usable answer in time, the own way starts beside the question, and the first usable answer
+ * wins.
+ */
+async function lookUpByRegion(look: Look): Promise<LookUp> {
+  const { services } = look;
+  const asked = askRegion(services, look);
+  if (asked === null) return lookUpInTiers(look);
+  const soon = await asked.soon;
+  if (soon !== null) return soon;
+  const own = lookUpInTiers(look);
+  const first = await Promise.race([own, asked.late.then((late) => late ?? own)]);
+  if (first.outcome !== 'unavailable') return first;
+  const late = await withinBudget(services, D1_BUDGET_MS, asked.late);
+  return late.ok && late.value !== null ? late.value : first;
+}
+
+/**
+ * The way without a region: memory, KV, D1.
+ * @param mustPoll whether to wait for a poll of the feed however recent the last one is
+ */
+export async function lookUpInTiers(look: Look, mustPoll = false): Promise<LookUp> {
+  const { services } = look;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const mostAge = await keepUp(look.services);
+    const early = readEarlyFromKv(look);
+    const { mostAge, read } = await keepUp(services, look, mustPoll && round === 0);
     if (mostAge === null) return { outcome: 'unavailable' };
-    const found = await lookUpOnce(look, mostAge);
+    const found = await lookUpOnce(look, mostAge, { read, early });
     if (found !== 'outdated') return found;
   }
   return { outcome: 'unavailable' };
 }
 
-async function lookUpOnce(look: Look, mostAge: number): Promise<LookUp | 'outdated'> {
+/** What was read of a key while the feed was waited for; null: it was not. */
+interface ReadBefore {
+  read: ReadWithFeed | null;
+  early: ReturnType<typeof readFromKv> | null;
+}
+
+async function lookUpOnce(look: Look, mostAge: number, { read, early }: ReadBefore): Promise<LookUp | 'outdated'> {
   const { services, hash } = look;
-  const { heard, memory, cache } = services;
+  const { heard, memory } = services;
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
+
+  const known = read === null ? null : conclude(look, read, isUsable);
+  if (known !== null && known !== 'outdated') return known;
 
   const held = memory.records.get(hash);
   if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
 
-  const cached = await withinBudget(services, KV_BUDGET_MS, cache.read(hash));
+  const cached = await (early ?? readFromKv(look));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
   // A record in KV that cannot be compiled counts as a miss.
   const inKv = cached.ok && cached.value !== null ? compileCached(services, cached.value) : null;
-  if (inKv !== null && isUsable(inKv)) return remember(services, hash, inKv);
-  return lookUpInD1(look, mostAge);
+  if (inKv !== null && isUsable(inKv)) return found(services, hash, inKv);
+  return lookUpInD1(look, isUsable);
 }
 
-async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdated'> {
-  const { services, hash } = look;
-  const { heard, memory, settings } = services;
-  const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
+function readFromKv({ services, hash }: Look) {
+  return withinBudget(services, KV_BUDGET_MS, services.cache.read(hash));
+}
+
+/**
+ * KV is asked beside the feed when another call's poll is under way: that one brings no record for this call. A call that
+ * polls itself gets the record with the answer, and need not ask KV.
+ */
+function readEarlyFromKv(look: Look): ReturnType<typeof readFromKv> | null {
+  const { heard, memory, settings } = look.services;
+  const now = readClock(look.services);
+  const mustWait = !heard.isRecent(now, settings.feedWaitMs) && isPollUnderWay(look.services, now);
+  return mustWait && memory.records.get(look.hash) === undefined ? readFromKv(look) : null;
+}
+
+async function lookUpInD1(look: Look, isUsable: (record: VerificationRecord) => boolean): Promise<LookUp | 'outdated'> {
+  const { heard, cache, defer } = look.services;
   // A replica at this bookmark lacks at most the changes since the feed was last heard.
   const asOf = heard.lastHeardAt;
   const { clockSteps } = heard;
@@ -117,19 +162,30 @@ async function lookUpInD1(look: Look, mostAge: number): Promise<LookUp | 'outdat
     logFailure('D1 could not be read', stored.reason);
     return { outcome: 'unavailable' };
   }
-  if (stored.value === null) {
+  const concluded = conclude(look, { record: stored.value, asOf, clockSteps }, isUsable);
+  if (concluded !== 'outdated' && concluded.outcome === 'found' && stored.value !== null) {
+    defer(cache.write(look.hash, stored.value));
+  }
+  return concluded;
+}
+
+/** What follows from what D1 said of a secret, and keeps it in memory. */
+function conclude(
+  { services, hash }: Look,
+  { record: stored, asOf, clockSteps }: ReadWithFeed,
+  isUsable: (record: VerificationRecord) => boolean,
+): LookUp | 'outdated' {
+  const { heard, settings } = services;
+  if (stored === null) {
     // An absence never uses the grace: a key created during the outage would be called unknown.
     const isKnown = heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
     if (!isKnown || heard.clockSteps !== clockSteps) return 'outdated';
-    memory.records.delete(hash);
-    memory.absences.set(hash, asOf);
-    return { outcome: 'absent' };
+    holdAbsence(services, hash, asOf);
+    return { outcome: 'absent', asOf };
   }
-  if (!isUsable(stored.value)) return 'outdated';
-  const record = compile(stored.value, readClock(services));
-  if (record === null) return { outcome: 'unavailable' };
-  services.defer(services.cache.write(hash, stored.value));
-  return remember(services, hash, record);
+  if (!isUsable(stored)) return 'outdated';
+  const record = compile(stored, readClock(services));
+  return record === null ? { outcome: 'unavailable' } : found(services, hash, record);
 }
 
 /**
@@ -147,20 +203,11 @@ async function readFromD1(
       work.then((late) => {
         if (late === null) return;
         foundKey();
-        keepLate(services, hash, late);
+        holdLate(services, hash, late);
       }),
     );
   }
   return stored;
-}
-
-function keepLate(services: Verification, hash: string, late: VerificationRecord): void {
-  const record = compile(late, readClock(services));
-  const held = services.memory.records.get(hash);
-  if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
-  remember(services, hash, record);
-  const isUsable = services.heard.isUsable(record, readClock(services), services.settings.maxStalenessMs);
-  if (isUsable) services.defer(services.cache.write(hash, late));
 }
 
 /**
@@ -168,10 +215,10 @@ function keepLate(services: Verification, hash: string, late: VerificationRecord
  * exist; no verdict is made from it.
  */
 async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
-  const found = await lookUpInPrimary(services, hash);
-  if (found.outcome === 'found') remember(services, hash, found.record);
-  if (found.outcome === 'absent') services.memory.records.delete(hash);
-  return found;
+  const looked = await lookUpInPrimary(services, hash);
+  if (looked.outcome === 'found') holdRecord(services, hash, looked.record);
+  if (looked.outcome === 'absent') services.memory.records.delete(hash);
+  return looked;
 }
 
 /**
@@ -179,24 +226,15 @@ async function lookUpWithoutCache({ services, hash }: Look): Promise<LookUp> {
  * verdict.
  */
 export async function lookUpInPrimary(services: Verification, hash: string): Promise<LookUp> {
+  const asOf = readClock(services);
   const stored = await withinBudget(services, D1_BUDGET_MS, services.source.readRecord(hash, 'primary'));
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);
     return { outcome: 'unavailable' };
   }
-  if (stored.value === null) return { outcome: 'absent' };
+  if (stored.value === null) return { outcome: 'absent', asOf };
   const record = compile(stored.value);
   return record === null ? { outcome: 'unavailable' } : { outcome: 'found', record };
-}
-
-/** The compiled record; null when the stored values cannot be read, which lets no one in. */
-function compile(stored: VerificationRecord, cachedAt?: number): KeyRecord | null {
-  try {
-    return compileKeyRecord(stored, cachedAt);
-  } catch (error) {
-    logFailure('what is stored of a key cannot be used', error, { key_id: stored.keyId });
-    return null;
-  }
 }
 
 function compileCached(
@@ -206,8 +244,7 @@ function compileCached(
   return compile(record, cachedSince(writtenAt, readClock(services)));
 }
 
-function remember(services: Verification, hash: string, record: KeyRecord): LookUp {
-  services.memory.records.set(hash, record);
-  services.memory.absences.delete(hash);
+function found(services: Verification, hash: string, record: KeyRecord): LookUp {
+  holdRecord(services, hash, record);
   return { outcome: 'found', record };
 }

@@ -11,8 +11,13 @@ export function readClock(services: Verification): number {
   return now;
 }
 
-function forgetMoments({ polls, memory }: Verification): void {
+function forgetMoments({ polls, memory, region }: Verification): void {
   polls.startedAt = Number.NEGATIVE_INFINITY;
   polls.gaveUpAt = Number.NEGATIVE_INFINITY;
+  polls.waitedForSince = Number.NEGATIVE_INFINITY;
+  for (const link of [region.own, region.nearPrimary]) {
+    link.missedAt = Number.NEGATIVE_INFINITY;
+    link.restsSince = Number.NEGATIVE_INFINITY;
+  }
   memory.absences.clear();
 }

@@ -4,6 +4,7 @@ import { auth as basicCredentials } from 'hono/utils/basic-auth';
 import { callerOf } from '../../domain/authority/caller.ts';
 import type { Services } from '../../domain/services.ts';
 import { recordAllowed, recordUse, recordVerdict } from '../../domain/usage/record-use.ts';
+import { learnRegion } from '../../domain/verification/learn-region.ts';
 import { payerOfAddress } from '../../domain/verification/miss-budget.ts';
 import { denialOf, verifyKey } from '../../domain/verification/verify-key.ts';
 import { readApiKeys } from '../../wire/api-key-headers.ts';
@@ -16,7 +17,9 @@ export type Compose = (env: Env, context: Pick<ExecutionContext, 'waitUntil'>) =
 /** Puts the services into the context. */
 export function provideServices(compose: Compose) {
   return createMiddleware<HttpEnv>(async (c, next) => {
-    c.set('services', compose(c.env, c.executionCtx));
+    const services = compose(c.env, c.executionCtx);
+    learnRegion(services, c.req.raw.cf?.colo);
+    c.set('services', services);
     await next();
   });
 }

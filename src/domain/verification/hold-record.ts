@@ -1,0 +1,51 @@
+import { logFailure } from '../../log.ts';
+import type { VerificationRecord } from '../../storage/verification-record.ts';
+import type { Verification } from '../services.ts';
+import { compileKeyRecord, type KeyRecord } from './key-record.ts';
+import { readClock } from './read-clock.ts';
+
+/** What a look-up has found of a secret. `asOf`: when that was certainly so, in unix milliseconds. */
+export type Found = { outcome: 'found'; record: KeyRecord } | { outcome: 'absent'; asOf: number };
+
+/** The secret whose record a call wants. */
+export interface Wanted {
+  /** Its SHA-256, in hex. */
+  hash: string;
+  /** To be called when a key is found after the call has given up. */
+  foundKey: () => void;
+}
+
+/** The compiled record; null when the stored values cannot be read, which lets no one in. */
+export function compile(stored: VerificationRecord, cachedAt?: number): KeyRecord | null {
+  try {
+    return compileKeyRecord(stored, cachedAt);
+  } catch (error) {
+    logFailure('what is stored of a key cannot be used', error, { key_id: stored.keyId });
+    return null;
+  }
+}
+
+/** Keeps a record in memory. */
+export function holdRecord({ memory }: Verification, hash: string, record: KeyRecord): void {
+  memory.records.set(hash, record);
+  memory.absences.delete(hash);
+}
+
+/** Keeps an absence in memory. `asOf` is when the feed had last been heard before the look-up (unix milliseconds). */
+export function holdAbsence({ memory }: Verification, hash: string, asOf: number): void {
+  memory.records.delete(hash);
+  memory.absences.set(hash, asOf);
+}
+
+/**
+ * Keeps a record that comes too late for its call, unless memory has a newer one. The next call checks it against the
+ * feed.
+ */
+export function holdLate(services: Verification, hash: string, late: VerificationRecord): void {
+  const record = compile(late, readClock(services));
+  const held = services.memory.records.get(hash);
+  if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
+  holdRecord(services, hash, record);
+  const isUsable = services.heard.isUsable(record, readClock(services), services.settings.maxStalenessMs);
+  if (isUsable) services.defer(services.cache.write(hash, late));
+}
