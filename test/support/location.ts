@@ -1,8 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { compose } from '../../src/compose.ts';
-import { newIsolate } from '../../src/domain/isolate.ts';
-import { type Answer, type CallOptions, call } from './client.ts';
+import { type Isolate, newIsolate, newRecordsOfRegions, newRegion } from '../../src/domain/isolate.ts';
+import type { Services } from '../../src/domain/services.ts';
+import { answerIsolate, asRegion } from '../../src/domain/verification/answer-isolate.ts';
+import type { RegionAnswer, RegionQuestion } from '../../src/domain/verification/region-answer.ts';
+import { type Answer, type CallOptions, call, LIFTED } from './client.ts';
 
 /*
  * Locations of the service in one test. Each is an isolate of its own, with a clock that the test moves. All use the D1
@@ -23,6 +26,8 @@ interface Asked {
   sessions: string[];
   kvReads: string[];
   kvWrites: string[];
+  /** Questions to regions. */
+  regions: { name: string; question: RegionQuestion }[];
 }
 
 export interface Location {
@@ -40,6 +45,18 @@ export interface Location {
   replicaLags: boolean;
   kvReads: Reach;
   kvWrites: Reach;
+  /** Where its calls come in. Null: the platform does not say, and no region is asked. */
+  colo: string | null;
+  /** How its questions to regions end, by the name of the region. Left out: they are answered. */
+  regions: Record<string, Reach>;
+  /** How long each answer of a region takes, in milliseconds. */
+  regionTakes: number;
+  /** What answers in place of the real regions. Null: the real ones. */
+  region: ((question: RegionQuestion, name: string) => Promise<unknown>) | null;
+  /** Answers a question as a region with the storage and the clock of this location would. */
+  answer: (question: RegionQuestion) => Promise<RegionAnswer | null>;
+  /** Takes from that region all that it has heard and remembered. */
+  restartRegion: () => void;
   /** The client address of its calls. Each location draws its own, because the budget of look-ups counts by address. */
   ip: string;
   call: (key: string | null, route: string, options?: CallOptions) => Promise<Answer>;
@@ -64,6 +81,8 @@ const WITHOUT_REGIONS = { REGION: 'off', MAX_STALENESS_SECONDS: '30' };
 const KV_BUDGET_MS = 300;
 const D1_BUDGET_MS = 2_000;
 const LOOK_AGAIN_MS = 20;
+const REGION_BUDGETS_MS = [250, 500];
+const REGION_POLL_MS = 2_000;
 
 /** A call that asks nothing of storage for so many turns of the event loop is taken to wait for time to pass. */
 const STUCK_AFTER = 8;
@@ -72,6 +91,8 @@ const STUCK_AFTER = 8;
 export function openLocation(replaced: Partial<Env> = {}): Location {
   const settings = { ...WITHOUT_REGIONS, ...replaced };
   const isolate = newIsolate();
+  let regionIsolate = newRegion(newRecordsOfRegions());
+  const regions: Asked['regions'] = [];
   const deferred: Promise<unknown>[] = [];
   const d1: string[] = [];
   const sessions: string[] = [];
@@ -104,6 +125,19 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
         kvWrites.push(name);
         return reach(location.kvWrites, () => env.KEY_CACHE.put(name, value, options));
       },
+    }),
+    REGIONS: replaceMethods(env.REGIONS, {
+      getByName: (name: string, options: DurableObjectNamespaceGetDurableObjectOptions) => ({
+        ask(question: RegionQuestion) {
+          regions.push({ name, question });
+          const how = location.regions[name.split(' ')[0] ?? ''] ?? 'answers';
+          return reach(how, async () => {
+            const { regionTakes, region } = location;
+            if (regionTakes > 0) await new Promise<void>((done) => time.after(regionTakes, done, 'drives'));
+            return region === null ? env.REGIONS.getByName(name, options).ask(question) : region(question, name);
+          });
+        },
+      }),
     }),
   };
 
@@ -186,25 +220,31 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
     }
   }
 
-  const app = createApp((bound) => ({
-    ...compose(bound, { waitUntil: (work) => void deferred.push(work) }, isolate),
+  /** Whether a call waits for this timer and not for an answer. */
+  function isWaitedFor(milliseconds: number): boolean {
+    const { d1, feed, kvReads, d1Takes, regionTakes } = location;
+    if (milliseconds === LOOK_AGAIN_MS) return true;
+    if (milliseconds === KV_BUDGET_MS) return kvReads === 'hangs';
+    if (milliseconds === D1_BUDGET_MS && (d1 === 'hangs' || feed === 'hangs' || d1Takes > D1_BUDGET_MS)) return true;
+    const isOfRegion = REGION_BUDGETS_MS.includes(milliseconds) || milliseconds === D1_BUDGET_MS;
+    return isOfRegion && (Object.values(location.regions).includes('hangs') || regionTakes > milliseconds);
+  }
+
+  const composeAt = (bound: Env, of: Isolate): Services => ({
+    ...compose(bound, { waitUntil: (work) => void deferred.push(work) }, of),
     now: () => time.now,
     after(milliseconds, callBack) {
-      const isWaitedFor =
-        milliseconds === KV_BUDGET_MS
-          ? location.kvReads === 'hangs'
-          : milliseconds === LOOK_AGAIN_MS ||
-            (milliseconds === D1_BUDGET_MS &&
-              (location.d1 === 'hangs' || location.feed === 'hangs' || location.d1Takes > D1_BUDGET_MS));
-      return time.after(milliseconds, callBack, isWaitedFor ? 'is waited for' : null);
+      return time.after(milliseconds, callBack, isWaitedFor(milliseconds) ? 'is waited for' : null);
     },
-  }));
+  });
+  const app = createApp((bound) => composeAt(bound, isolate));
 
   async function settle() {
     while (deferred.length > 0) {
       const work = Promise.all(deferred.splice(0));
-      const { d1, feed, kvReads, kvWrites, d1Takes } = location;
-      const isHanging = [d1, feed, kvReads, kvWrites].includes('hangs') || d1Takes > 0;
+      const { d1, feed, kvReads, kvWrites, d1Takes, regionTakes } = location;
+      const reaches = [d1, feed, kvReads, kvWrites, ...Object.values(location.regions)];
+      const isHanging = reaches.includes('hangs') || d1Takes > 0 || regionTakes > 0;
       await (isHanging ? Promise.race([work, scheduler.wait(1)]) : work);
     }
   }
@@ -217,12 +257,29 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
     replicaLags: false,
     kvReads: 'answers',
     kvWrites: 'answers',
+    colo: null,
+    regions: {},
+    regionTakes: 0,
+    region: null,
+    async answer(question) {
+      const bound = { ...env, ...LIFTED, ...bindings, ...settings };
+      calls += 1;
+      if (calls === 1) void drive();
+      const answered = await answerIsolate(asRegion(composeAt(bound, regionIsolate), REGION_POLL_MS), question);
+      calls -= 1;
+      await settle();
+      return answered;
+    },
+    restartRegion() {
+      regionIsolate = newRegion(newRecordsOfRegions());
+    },
     ip: `198.18.${randomByte()}.${randomByte()}`,
     async call(key, route, options = {}) {
       const bound = { ...bindings, ...settings, ...options.env };
       calls += 1;
       if (calls === 1) void drive();
-      const answer = await call(key, route, { ip: location.ip, ...options, app, env: bound });
+      const at = location.colo === null ? {} : { colo: location.colo };
+      const answer = await call(key, route, { ip: location.ip, ...at, ...options, app, env: bound });
       calls -= 1;
       await settle();
       return answer;
@@ -237,8 +294,8 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
       }
     },
     async asking(act) {
-      const counters = [d1, sessions, kvReads, kvWrites];
-      const [fromD1, fromSessions, fromReads, fromWrites] = counters.map(({ length }) => length);
+      const counters = [d1, sessions, kvReads, kvWrites, regions];
+      const [fromD1, fromSessions, fromReads, fromWrites, fromRegions] = counters.map(({ length }) => length);
       const result = await act();
       const queries = d1.slice(fromD1);
       const asked = {
@@ -248,6 +305,7 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
         sessions: sessions.slice(fromSessions),
         kvReads: kvReads.slice(fromReads),
         kvWrites: kvWrites.slice(fromWrites),
+        regions: regions.slice(fromRegions),
       };
       return { asked, result };
     },

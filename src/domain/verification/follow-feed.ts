@@ -63,8 +63,13 @@ export async function keepUp(services: Verification, wanted: Wanted | null, must
     return inTime;
   }
   const hasGivenUp = () => readClock(services) - polls.gaveUpAt < PAUSE_MS;
-  if (!hasGivenUp() && (await joinPoll(services))) return inTime;
-  if (!hasGivenUp()) {
+  const isWaiting = () => !hasGivenUp() && readClock(services) - now < D1_BUDGET_MS;
+  while (isWaiting() && isPollUnderWay(services)) {
+    await joinPoll(services);
+    if (heard.isRecent(readClock(services), settings.feedWaitMs)) return inTime;
+  }
+  // No await lies between the look at other polls and this one. Else all that wait would send theirs.
+  if (isWaiting()) {
     const polled = await pollAndWait(services, wanted);
     if (polled !== null) return { ...inTime, read: polled.read };
   }
@@ -76,8 +81,10 @@ export async function keepUp(services: Verification, wanted: Wanted | null, must
 }
 
 /** Whether a call has sent a poll a moment ago that is not answered yet. */
-export function isPollUnderWay({ polls }: Verification, now: number): boolean {
-  return polls.shared !== null || (now - polls.waitedForSince >= 0 && now - polls.waitedForSince < JOIN_MS);
+export function isPollUnderWay(services: Verification): boolean {
+  const { polls } = services;
+  const since = readClock(services) - polls.waitedForSince;
+  return polls.shared !== null || (since >= 0 && since < JOIN_MS);
 }
 
 /**
@@ -85,16 +92,11 @@ export function isPollUnderWay({ polls }: Verification, now: number): boolean {
  * would ask the primary at once. An isolate waits by its own timer, never by the other call's promise: that may never
  * settle, because the platform drops a request's I/O when the request ends. The calls of a region share one context, and
  * so one promise.
- * @returns whether the feed was heard meanwhile
  */
-async function joinPoll(services: Verification): Promise<boolean> {
-  const { heard, polls, settings, sharesPolls } = services;
-  if (!isPollUnderWay(services, readClock(services))) return false;
-  if (sharesPolls && polls.shared !== null) await withinBudget(services, D1_BUDGET_MS, polls.shared);
-  for (let now = readClock(services); !sharesPolls && isPollUnderWay(services, now); now = readClock(services)) {
-    await new Promise<void>((resolve) => services.after(LOOK_AGAIN_MS, resolve));
-  }
-  return heard.isRecent(readClock(services), settings.feedWaitMs);
+async function joinPoll(services: Verification): Promise<void> {
+  const { shared } = services.polls;
+  if (shared !== null) await withinBudget(services, D1_BUDGET_MS, shared);
+  else await new Promise<void>((resolve) => services.after(LOOK_AGAIN_MS, resolve));
 }
 
 /** Sends a poll and waits for it. @returns null when there is no answer in time */

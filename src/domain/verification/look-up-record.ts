@@ -144,7 +144,7 @@ function readFromKv({ services, hash }: Look) {
 function readEarlyFromKv(look: Look): ReturnType<typeof readFromKv> | null {
   const { heard, memory, settings } = look.services;
   const now = readClock(look.services);
-  const mustWait = !heard.isRecent(now, settings.feedWaitMs) && isPollUnderWay(look.services, now);
+  const mustWait = !heard.isRecent(now, settings.feedWaitMs) && isPollUnderWay(look.services);
   return mustWait && memory.records.get(look.hash) === undefined ? readFromKv(look) : null;
 }
 
