@@ -15,9 +15,12 @@ import { openVerificationSource } from './storage/verification-source.ts';
 
 const thisIsolate = newIsolate();
 
+/** The bindings and settings. A command on Node has no regions. */
+type Bindings = Omit<Env, 'REGIONS'> & Partial<Pick<Env, 'REGIONS'>>;
+
 /** Makes the services that one event (request, queue batch or cron run) uses. */
 export function compose(
-  env: Env,
+  env: Bindings,
   context: Pick<ExecutionContext, 'waitUntil'>,
   isolate: Isolate = thisIsolate,
 ): Services {
@@ -30,20 +33,20 @@ export function compose(
 
 type ServicesOfEnv = Omit<Services, keyof Isolate | 'defer'>;
 
-const composed = new WeakMap<Env, ServicesOfEnv>();
+const composed = new WeakMap<Bindings, ServicesOfEnv>();
 
 /**
  * Makes the services that do not depend on the event, once for each `Env`: making them costs almost as much as a
  * verification.
  */
-function composeOnce(env: Env): ServicesOfEnv {
+function composeOnce(env: Bindings): ServicesOfEnv {
   const known = composed.get(env);
   if (known !== undefined) return known;
   let keyring: Keyring | null = null;
   const settings = parseSettings(env);
   const services: ServicesOfEnv = {
     settings,
-    regions: settings.hasRegions ? openRegions(env.REGIONS, settings.regionShards) : null,
+    regions: settings.hasRegions && env.REGIONS !== undefined ? openRegions(env.REGIONS, settings.regionShards) : null,
     sharesPolls: false,
     ...openForLists(env.DB),
     source: openVerificationSource(env.DB),
@@ -70,7 +73,7 @@ function composeOnce(env: Env): ServicesOfEnv {
   return services;
 }
 
-function openLimits(env: Env): Limits {
+function openLimits(env: Bindings): Limits {
   return {
     // When a limiter does not answer, calls are allowed, so that good keys go on working. Secrets are not given out.
     user: openRateLimiter(env.USER_RATE_LIMIT, 'calls of a user', 'allow'),
@@ -93,7 +96,7 @@ function openLimits(env: Env): Limits {
  * The keyring, if it opens the secrets that were sealed last; else null. It throws when the database does not answer.
  * It then logs nothing about MASTER_KEYS: an operator who changed a good one would lose what it sealed.
  */
-async function readKeyring(env: Env, db: Database): Promise<Keyring | null> {
+async function readKeyring(env: Bindings, db: Database): Promise<Keyring | null> {
   const keyring = await openKeyring(env.MASTER_KEYS ?? '').catch((error: unknown) => {
     logFailure('secrets cannot be sealed or opened: set the secret MASTER_KEYS to what it was', error);
     return null;

@@ -92,7 +92,7 @@ async function prepare(): Promise<string | null> {
   }
 }
 
-async function seed(env: Env): Promise<string | null> {
+async function seed(env: Parameters<typeof compose>[0]): Promise<string | null> {
   const deferred: Promise<unknown>[] = [];
   const services = compose({ ...env, ...variables(args) }, { waitUntil: (work) => void deferred.push(work) });
   const keys = await seedDemoData(services, {
