@@ -16,6 +16,7 @@ import { buildAssets } from '../../src/setup/build-assets.ts';
 const ROUNDS = 9;
 const LOOP = 20_000;
 const RPC_LOOP = 5_000;
+const LOOK_UPS = 1_000;
 const REQUESTS = 4_000;
 const CONNECTIONS = 16;
 const WITHOUT_USAGE = { 'x-bench-without-usage': 'yes' };
@@ -41,6 +42,7 @@ const server = new Miniflare(
     queueProducers: { USAGE_QUEUE: 'latchkey-usage' },
     queueConsumers: { 'latchkey-usage': { maxBatchTimeout: 5 } },
     kvNamespaces: ['KEY_CACHE'],
+    durableObjects: { REGIONS: { className: 'Region', useSQLite: true } },
     ratelimits: {
       ORG_RATE_LIMIT: LIMIT,
       USER_RATE_LIMIT: LIMIT,
@@ -128,6 +130,15 @@ Inside the Worker, median of ${ROUNDS} rounds of ${LOOP}
 Over a service binding, median of ${ROUNDS} rounds of ${RPC_LOOP}
   an empty method          ${micro(rpc.nothing / RPC_LOOP)}
   a warm verification      ${micro(rpc.verify / RPC_LOOP)}   ${ratio(rpc.nothing, rpc.verify)} × the empty method (aim: at least 0.8)`);
+
+  const lookUps = await compare(`look-ups beyond memory, loops of ${LOOK_UPS}`, {
+    region: () => timed(() => get(`/bench/look-up/region/${LOOK_UPS}`)),
+    KV: () => timed(() => get(`/bench/look-up/kv/${LOOK_UPS}`)),
+  });
+  say(`
+A key that is not in the isolate's memory, everything on one machine, median of ${ROUNDS} rounds of ${LOOK_UPS}
+  its record is in KV       ${micro(lookUps.KV / LOOK_UPS)}
+  its region has it         ${micro(lookUps.region / LOOK_UPS)}   ${ratio(lookUps.KV, lookUps.region)} × as fast`);
 
   const requests = await compare(`${REQUESTS} requests over ${CONNECTIONS} connections`, {
     'bare route': () => timed(() => load(() => get('/bench/bare'), REQUESTS)),

@@ -4,8 +4,10 @@ import { compose } from '../../src/compose.ts';
 import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
 import { generateApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { learnRegion } from '../../src/domain/verification/learn-region.ts';
 import { payerOfAddress } from '../../src/domain/verification/miss-budget.ts';
 import { verifyKey } from '../../src/domain/verification/verify-key.ts';
+import { Region } from '../../src/region/region.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import { seedDemoData } from '../../src/setup/demo-data.ts';
 import type { RpcCall } from '../../src/wire/rpc.ts';
@@ -22,7 +24,7 @@ const CALL = { clientIp: CLIENT, needs: ['review_read'] } as const;
 
 const app = new Hono<{ Bindings: Env & { API_KEYS: Service<ApiKeys>; NOTHING: Service<Nothing> } }>();
 
-export { ApiKeys };
+export { ApiKeys, Region };
 
 /** Measures what a call over a service binding costs by itself. */
 export class Nothing extends WorkerEntrypoint {
@@ -79,20 +81,48 @@ const BARE = {
 app.get('/bench/io', async (c) => {
   const apiKey = c.req.header('x-APIKey') ?? '';
   await c.env.KEY_CACHE.list().then(({ keys }) => Promise.all(keys.map(({ name }) => c.env.KEY_CACHE.delete(name))));
-  const isolate = await hearing(c.env);
-  const another = await hearing(c.env);
+  const isolate = await hearing(c.env, null);
+  const another = await hearing(c.env, null);
+  const inRegion = await hearing(c.env, COLO);
+  // The region has the record from here on.
+  await measure(c.env, await hearing(c.env, COLO), apiKey);
   return c.json({
     malformed: await measure(c.env, isolate, 'lk_not-a-key'),
     unknown: await measure(c.env, isolate, generateApiKey('lk')),
-    cold: await measure(c.env, isolate, apiKey),
+    'in no cache': await measure(c.env, isolate, apiKey),
     'KV-warm': await measure(c.env, another, apiKey),
+    'region-warm': await measure(c.env, inRegion, apiKey),
+    'region-warm, feed not heard': await measure(c.env, newIsolateIn(c.env, COLO), apiKey),
+    'no region, feed not heard': await measure(c.env, newIsolate(), apiKey),
     'memory-warm': await measure(c.env, isolate, apiKey),
   });
 });
 
-/** Makes an isolate that has heard the feed and has no record in memory. */
-async function hearing(env: Env): Promise<Isolate> {
+/** The Cloudflare location that the bench is in, where a region is to be asked. */
+const COLO = 'AMS';
+
+/** So many look-ups of a key that this isolate does not remember, in its region or (`kv`) in KV. */
+app.get('/bench/look-up/:where/:times', async (c) => {
+  const apiKey = c.req.header('x-APIKey') ?? '';
+  const isolate = await hearing(c.env, c.req.param('where') === 'region' ? COLO : null);
+  const services = compose(c.env, c.executionCtx, isolate);
+  for (let i = Number(c.req.param('times')); i > 0; i--) {
+    isolate.memory.records.clear();
+    const verdict = await verifyKey(services, apiKey, CALL, () => payerOfAddress(CLIENT));
+    if (!verdict.allowed) throw new Error(verdict.code);
+  }
+  return c.body(null, 204);
+});
+
+function newIsolateIn(env: Env, colo: string | null): Isolate {
   const isolate = newIsolate();
+  learnRegion(compose(env, { waitUntil: () => {} }, isolate), colo);
+  return isolate;
+}
+
+/** Makes an isolate that has heard the feed and has no record in memory. */
+async function hearing(env: Env, colo: string | null): Promise<Isolate> {
+  const isolate = newIsolateIn(env, colo);
   await measure(env, isolate, generateApiKey('lk'));
   return isolate;
 }
