@@ -372,3 +372,108 @@ describe('a change that this isolate made itself', () => {
     expect(isUsable(heard, 51, { epoch: 'second' })).toBe(true);
   });
 });
+
+describe('what a region tells of the feed', () => {
+  /** What is told of `region` to one that has heard of the changes up to `after`. */
+  function told(region: HeardChanges, { after = 0, most = 500, now = NOW } = {}) {
+    const answer = region.tell(after, most, now);
+    if (answer === null) throw new Error('Nothing is told');
+    return answer;
+  }
+
+  test('is nothing before it has heard the feed, and by a clock that was set back', () => {
+    expect(new HeardChanges().tell(0, 500, NOW)).toBeNull();
+    expect(hearing().tell(0, 500, NOW - 1)).toBeNull();
+  });
+
+  test('has the age of its last answer, and the last change of each key and user, newest first', () => {
+    const region = hearing(100, [ofKey(90), ofUser(80), ofKey(70), ofKey(60, 8)]);
+    expect(told(region, { now: NOW + 1_500 })).toEqual({
+      epoch: 'first',
+      head: 100,
+      floor: 0,
+      bookmark: '0001',
+      age: 1_500,
+      changes: [
+        [KEY, 90],
+        [USER, 80],
+        [8, 60],
+      ],
+    });
+    expect(told(region, { after: 80 }).changes).toEqual([[KEY, 90]]);
+    expect(told(region, { after: 100 }).changes).toEqual([]);
+  });
+
+  test('has a floor just under the oldest change that is told, when others are left out', () => {
+    const region = hearing(100, [ofKey(90), ofKey(80, 8), ofKey(70, 9)]);
+    expect(told(region, { most: 2 })).toMatchObject({
+      floor: 79,
+      changes: [
+        [KEY, 90],
+        [8, 80],
+      ],
+    });
+    expect(told(region, { most: 3 }).floor).toBe(0);
+    region.hear(region.ask(NOW), answerOf({ head: 200, lowest: 151 }), null);
+    expect(told(region, { most: 3 }).floor).toBe(150);
+  });
+
+  test('makes an isolate know as much, as of the age', () => {
+    const region = hearing(100, [ofKey(90)]);
+    const isolate = new HeardChanges();
+    expect(isolate.hearRegion(isolate.ask(NOW + 5_000), told(region, { now: NOW + 3_000 }))).toBe(true);
+    expect(isolate.lastHeardAt).toBe(NOW + 2_000);
+    expect(isolate.lookupBookmark).toBe('0001');
+    expect(isolate.ask(NOW).after).toBe(100);
+    expect(isUsable(isolate, 89, { now: NOW + 2_000 })).toBe(false);
+    expect(isUsable(isolate, 90, { now: NOW + 2_000 })).toBe(true);
+    expect(isUsable(isolate, 90, { now: NOW + 2_000 + BOUND })).toBe(false);
+  });
+
+  test('raises the floor of an isolate only past what it has heard itself', () => {
+    const region = hearing(100);
+    region.hear(region.ask(NOW), answerOf({ head: 200, lowest: 151 }), null);
+    const cold = new HeardChanges();
+    cold.hearRegion(cold.ask(NOW), told(region));
+    expect(oldestUsable(cold)).toBe(150);
+    const isolate = hearing(180);
+    isolate.hearRegion(isolate.ask(NOW), told(region, { after: 180 }));
+    expect(oldestUsable(isolate)).toBe(0);
+  });
+
+  test('is not merged when the region is behind, in another epoch, or the history has changed meanwhile', () => {
+    for (const region of [
+      hearing(99),
+      Object.assign(new HeardChanges(), { epoch: 'other', head: 500, heardAt: NOW }),
+    ]) {
+      const isolate = hearing(100, [ofKey(100)]);
+      expect(isolate.hearRegion(isolate.ask(NOW + 1), told(region))).toBe(false);
+      expect(isolate).toMatchObject({ lastHeardAt: NOW, followedEpoch: 'first' });
+      expect(isUsable(isolate, 99)).toBe(false);
+    }
+    const restored = hearing(100);
+    const question = restored.ask(NOW);
+    restored.hear(restored.ask(NOW), answerOf({ epoch: 'second', head: 5 }), null);
+    expect(restored.hearRegion(question, told(hearing(100)))).toBe(false);
+    expect(restored.followedEpoch).toBe('second');
+  });
+
+  test('makes nothing younger than it was, nor by a clock that was set back', () => {
+    const isolate = hearing(100);
+    isolate.hearRegion(isolate.ask(NOW), told(hearing(100), { now: NOW + 9_000 }));
+    expect(isolate.lastHeardAt).toBe(NOW);
+    isolate.noticeClock(NOW);
+    const question = isolate.ask(NOW);
+    isolate.noticeClock(NOW - 60_000);
+    isolate.hearRegion(question, told(hearing(100)));
+    expect(isolate.lastHeardAt).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test('shows a region that whoever asks has heard more', () => {
+    const region = hearing(100);
+    expect(region.isBehind({ epoch: null, after: 0 })).toBe(false);
+    expect(region.isBehind({ epoch: 'first', after: 100 })).toBe(false);
+    expect(region.isBehind({ epoch: 'first', after: 101 })).toBe(true);
+    expect(region.isBehind({ epoch: 'other', after: 1 })).toBe(true);
+  });
+});
