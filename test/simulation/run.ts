@@ -1,12 +1,17 @@
 import { parseArgs } from 'node:util';
 import { BREAKS } from './breaks.ts';
 import { CONDITIONS } from './conditions.ts';
+import { linesOf } from './latency/print.ts';
+import { measureLatency, WHOLE } from './latency/report.ts';
 import { type Options, type Report, simulate } from './world.ts';
 
 /*
  * `npm run simulate -- --steps 1000000 --seed 7`: runs the simulation for so many steps, under each of the conditions.
  * With --breaks, it breaks each rule in turn and counts the violations. With --only TEXT, it runs only the conditions
  * whose name contains TEXT.
+ *
+ * With --latency, it measures instead how long calls wait for the network, and prints that beside other designs, with
+ * what they ask of D1 and what they cost.
  */
 
 const { values } = parseArgs({
@@ -14,11 +19,17 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '20000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     breaks: { type: 'boolean', default: false },
+    latency: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
 });
 const seed = Number(values.seed);
 const steps = Number(values.steps);
+
+if (values.latency) {
+  await printLatency();
+  process.exit();
+}
 
 const rules = values.breaks ? Object.entries(BREAKS) : [['', undefined] as const];
 let violated = false;
@@ -48,6 +59,16 @@ async function run(options: Options, name: string): Promise<Report> {
   console.error = complain;
   process.stderr.write('\r');
   return report;
+}
+
+async function printLatency(): Promise<void> {
+  const complain = console.error;
+  // A region that is asked from afar sometimes answers too late. The log of it is of no interest.
+  console.error = () => {};
+  const report = await measureLatency(seed, WHOLE, (what) => process.stderr.write(`\r${what.padEnd(60)}`));
+  console.error = complain;
+  process.stderr.write('\r');
+  for (const line of linesOf(report)) console.log(line);
 }
 
 function print(title: string, report: Report): void {
