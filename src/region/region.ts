@@ -26,11 +26,11 @@ export class Region extends DurableObject<Env> {
 
   /**
    * Answers an isolate.
-   * @returns null when this region has never heard the feed
-   * @throws when the question is none
+   * @returns null when this region has never heard the feed, and to a question that it cannot read
    */
   async ask(given: RegionQuestion): Promise<RegionAnswer | null> {
     const question = parseRegionQuestion(given);
+    if (question === null) return null;
     const services = this.#services();
     const now = services.now();
     this.#askedAt = now;

@@ -59,9 +59,9 @@ const answer = z.strictObject({
   found: z.union([z.strictObject({ record: z.unknown() }), z.strictObject({ absentFor: milliseconds })]).nullable(),
 });
 
-/** @throws when it is no question */
-export function parseRegionQuestion(given: unknown): RegionQuestion {
-  return question.parse(given);
+/** Parses a question; null for anything that is not exactly one. */
+export function parseRegionQuestion(given: unknown): RegionQuestion | null {
+  return question.safeParse(given).data ?? null;
 }
 
 /**
