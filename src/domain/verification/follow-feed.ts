@@ -16,7 +16,7 @@ import { readClock } from './read-clock.ts';
  * (`OUTAGE_GRACE_SECONDS`). Otherwise an attacker who slows D1 down would make revoked keys work again.
  */
 
-/** How long a call waits for D1: for its own poll, and for a record. */
+/** How long a call waits for D1: for its own poll or another call's, and for a record. */
 export const D1_BUDGET_MS = 2_000;
 /** A poll without an answer for so long has failed. */
 const SILENCE_MS = 10_000;
@@ -25,8 +25,6 @@ const SILENCE_MS = 10_000;
  * must not slow every call down.
  */
 const PAUSE_MS = 2_000;
-/** For so long after a call has sent a poll, other calls wait for its answer and send none. */
-const JOIN_MS = 400;
 /** How often a call that waits for another one's poll looks whether it was answered. */
 const LOOK_AGAIN_MS = 20;
 
@@ -84,7 +82,7 @@ export async function keepUp(services: Verification, wanted: Wanted | null, must
 export function isPollUnderWay(services: Verification): boolean {
   const { polls } = services;
   const since = readClock(services) - polls.waitedForSince;
-  return polls.shared !== null || (since >= 0 && since < JOIN_MS);
+  return polls.shared !== null || (since >= 0 && since < D1_BUDGET_MS);
 }
 
 /**
