@@ -4,7 +4,6 @@ import type { Verification } from '../../../src/domain/services.ts';
 import { answerIsolate, asRegion, followAsRegion } from '../../../src/domain/verification/answer-isolate.ts';
 import type { Call } from '../../../src/domain/verification/decide-access.ts';
 import { learnRegion } from '../../../src/domain/verification/learn-region.ts';
-import { parseRegionQuestion } from '../../../src/domain/verification/region-answer.ts';
 import { verifyHash } from '../../../src/domain/verification/verify-key.ts';
 import type { RegionName, Regions } from '../../../src/storage/regions.ts';
 import type { VerificationRecord } from '../../../src/storage/verification-record.ts';
@@ -103,7 +102,7 @@ class SimulatedRegions {
         return network.ask(toObject(location, REGION_PLACES[region]), () => {
           const object = this.#objectOf(region);
           object.askedAt = network.time.now;
-          return this.#timed(answerIsolate(object.services, parseRegionQuestion(question)));
+          return this.#timed(answerIsolate(object.services, question));
         });
       },
     };
