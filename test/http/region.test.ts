@@ -338,6 +338,7 @@ describe('with a region whose storage and clock are known', () => {
     ).run();
     await env.DB.prepare('UPDATE feed_state SET head = (SELECT max(seq) FROM key_changes)').run();
     pass(BOUND_MS);
+    await region.answer({ hash: null, after: 0, epoch: null });
     const cold = Object.assign(openIsolate(), { region: region.answer });
     const { asked, result } = await cold.asking(() => cold.current(key.api_key));
     expect(result.status).toBe(200);
@@ -395,6 +396,18 @@ describe('with a region whose storage and clock are known', () => {
       const { asked: later } = await here.asking(() => here.current(key.api_key));
       expect(later.feed).toHaveLength(1);
     });
+  });
+
+  test('goes on being asked while now and then a question is in vain, or many at once are', async () => {
+    const fresh = () => Promise.all(Array.from({ length: 5 }, () => createKey(keys.ORG_ADMIN)));
+    const { asked } = await here.asking(async () => {
+      for (const how of ['rejects', 'answers', 'rejects', 'answers', 'rejects', 'answers'] as const) {
+        lose(how);
+        here.clock.now += 1;
+        await Promise.all((await fresh()).map(({ api_key }) => here.current(api_key)));
+      }
+    });
+    expect(asked.regions).toHaveLength(30);
   });
 
   test('near the primary is waited for longer, because it may be far', async () => {
@@ -524,6 +537,18 @@ describe('with a region whose storage and clock are known', () => {
       expectUnauthenticated(await here.current(apiKey), 'UNKNOWN_KEY');
     });
     expect(asked.regions.filter(({ question }) => question.hash !== null)).toHaveLength(2);
+  });
+
+  test('an absence that is as old as the bound is none', async () => {
+    const answering = (absentFor: number) => async (question: Parameters<Location['answer']>[0]) => {
+      const answer = await region.answer(question);
+      return answer === null ? null : { ...answer, found: { absentFor } };
+    };
+    here.region = answering(BOUND_MS);
+    expect((await here.current(key.api_key)).status).toBe(200);
+    const { api_key } = await createKey(keys.ORG_ADMIN);
+    here.region = answering(BOUND_MS - 1);
+    expectUnauthenticated(await here.current(api_key), 'UNKNOWN_KEY');
   });
 
   test('a clock of the isolate that is set back while it asks makes no absence young', async () => {

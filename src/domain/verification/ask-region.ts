@@ -83,7 +83,7 @@ function noteAnswer(
   { isUsable, sentAt }: { isUsable: boolean; sentAt: number },
 ): void {
   if (isUsable) link.misses = 0;
-  if (isUsable || sentAt < link.missedAt) return;
+  if (isUsable || sentAt <= link.missedAt) return;
   link.misses += 1;
   link.missedAt = readClock(services);
   if (link.misses < MOST_MISSES) return;
