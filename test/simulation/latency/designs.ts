@@ -34,6 +34,9 @@ export type DesignName = keyof typeof DESIGNS;
 
 export const DESIGN_NAMES = Object.keys(DESIGNS) as DesignName[];
 
+/** Those that remember nothing, and so need no calls before they are measured. */
+export const WITHOUT_MEMORY: readonly DesignName[] = ['primary', 'service'];
+
 /** Each name in a sentence. */
 export const MEANINGS: Record<DesignName, string> = {
   'in turn': 'how it was: the feed first, then KV, then D1; bound 30 s (a model)',

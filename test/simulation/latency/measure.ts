@@ -7,7 +7,7 @@ import { Random } from '../random.ts';
 import { VirtualTime } from '../virtual-time.ts';
 import { CalmD1 } from './calm-d1.ts';
 import { type Counts, countedSince, noCounts } from './counts.ts';
-import { DESIGNS, type DesignName, type Surroundings } from './designs.ts';
+import { DESIGNS, type DesignName, type Surroundings, WITHOUT_MEMORY } from './designs.ts';
 import { Network } from './network.ts';
 import { PRIMARY } from './round-trips.ts';
 
@@ -94,7 +94,7 @@ export class Measuring {
         }),
       );
     };
-    await live(earlierCalls, Math.max(rate, EARLIER_RATE), false);
+    if (!WITHOUT_MEMORY.includes(design)) await live(earlierCalls, Math.max(rate, EARLIER_RATE), false);
     // An isolate that has a call more seldom than it lives begins anew at most of them.
     if (rate < EARLIER_RATE) await this.#time.sleep(PAUSE_MS);
     const earlier = { ...counts };
