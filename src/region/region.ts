@@ -6,8 +6,12 @@ import { answerIsolate, asRegion, followAsRegion } from '../domain/verification/
 import { parseRegionQuestion, type RegionAnswer, type RegionQuestion } from '../domain/verification/region-answer.ts';
 import { logFailure } from '../log.ts';
 
-/** A region that was asked within this time follows the feed by an alarm. After that it sleeps until it is asked. */
-const IN_USE_MS = 5 * 60_000;
+/**
+ * A region that was asked within this time follows the feed by an alarm. After that it sleeps until it is asked, and has
+ * then forgotten all. With calls a hundred seconds apart, one gap in twenty is longer than five minutes, and almost none
+ * longer than this.
+ */
+const IN_USE_MS = 15 * 60_000;
 /** An alarm that is so late counts as lost. Another one is set at the next question. */
 const LOST_ALARM_MS = 10_000;
 

@@ -3,7 +3,7 @@
  */
 
 /** A region of the world, as the platform names it: the hint of where its objects are made. */
-export const REGION_NAMES = ['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me'] as const;
+export const REGION_NAMES = ['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'apac-ne', 'oc', 'afr', 'me'] as const;
 export type RegionName = (typeof REGION_NAMES)[number];
 
 export interface Regions {

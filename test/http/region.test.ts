@@ -140,7 +140,7 @@ describe('the region where a call comes in', () => {
     const entrypoint = new ApiKeys(createExecutionContext(), Object.assign({ ...env, ...WITH_REGIONS }, { REGIONS }));
     const { api_key: apiKey } = await createKey(keys.ORG_ADMIN);
     expect(await entrypoint.verify({ apiKey, ip: null, colo: 'NRT' })).toMatchObject({ allowed: true });
-    expect(names).toEqual(['apac 0']);
+    expect(names).toEqual(['apac-ne 0']);
     for (const colo of [7, {}, true]) {
       const wrong = () =>
         entrypoint.verify(Object.assign({ apiKey, ip: null }, { colo: JSON.parse(JSON.stringify(colo)) }));
@@ -260,6 +260,24 @@ describe('with a region whose storage and clock are known', () => {
     });
     // The poll brings the record: one query.
     expect(askedOfRegion.feed).toHaveLength(1);
+  });
+
+  test('a region looks in no KV, and writes what it has read where KV does not have it', async () => {
+    region.restartRegion();
+    await region.answer({ hash: null, after: 0, epoch: null });
+    const ask = () => region.answer({ hash: hashApiKey(key.api_key), after: 0, epoch: null });
+    const { asked } = await region.asking(ask);
+    expect([asked.records.length, asked.kvReads.length, asked.kvWrites.length]).toEqual([1, 1, 0]);
+    region.restartRegion();
+    await forgetInKv();
+    await region.answer({ hash: null, after: 0, epoch: null });
+    region.kvReads = 'rejects';
+    expect(await ask()).toMatchObject({ found: { record: { keyId: key.id } } });
+    region.kvReads = 'answers';
+    region.restartRegion();
+    await region.answer({ hash: null, after: 0, epoch: null });
+    const { asked: later } = await region.asking(ask);
+    expect([later.records.length, later.kvWrites.length]).toEqual([1, 1]);
   });
 
   test('questions that come at once share one poll of the region', async () => {

@@ -15,7 +15,7 @@ import { TieredKv } from './tiered-kv.ts';
 
 const REGION_POLL_MS = 2_000;
 /** As in `src/region`: one that was not asked for so long has no alarm any more. Its memory is then gone. */
-const REGION_IN_USE_MS = 5 * 60_000;
+const REGION_IN_USE_MS = 15 * 60_000;
 
 const CALL: Call = { clientIp: null, needs: [] };
 const PAYER = { name: 'simulated', site: null };

@@ -77,7 +77,7 @@ const REPLICAS = ['LHR', 'WAW', 'IAD', 'SJC', 'SIN', 'SYD'];
 const KV_STORES = ['LHR', 'IAD'];
 const SERVICE_ZONES = ['FRA', 'IAD', 'SJC', 'SIN', 'SYD'];
 
-/** Where the object of each region stands. There is one of each name, so Tokyo and Singapore share that of `apac`. */
+/** Where the object of each region stands. There is one of each name. */
 export const REGION_PLACES: Record<RegionName, string> = {
   wnam: 'SJC',
   enam: 'IAD',
@@ -85,6 +85,7 @@ export const REGION_PLACES: Record<RegionName, string> = {
   weur: 'LHR',
   eeur: 'BTS',
   apac: 'SIN',
+  'apac-ne': 'NRT',
   oc: 'SYD',
   afr: 'AMS',
   me: 'ZRH',
