@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BREAKS } from './breaks.ts';
-import { CONDITIONS } from './conditions.ts';
+import { CONDITIONS, WEATHERS_OF_REGIONS } from './conditions.ts';
 import { linesOf } from './latency/print.ts';
 import { measureLatency, WHOLE } from './latency/report.ts';
 import { type Options, type Report, simulate } from './world.ts';
@@ -35,7 +35,7 @@ const rules = values.breaks ? Object.entries(BREAKS) : [['', undefined] as const
 let violated = false;
 console.log(`seed ${seed}`);
 for (const [rule, breakRule] of rules) {
-  for (const [name, condition] of Object.entries(CONDITIONS)) {
+  for (const [name, condition] of Object.entries({ ...CONDITIONS, ...WEATHERS_OF_REGIONS })) {
     if (values.only !== undefined && !name.includes(values.only)) continue;
     const report = await run({ seed, steps, ...condition, ...(breakRule === undefined ? {} : { breakRule }) }, name);
     violated ||= report.violations.length > 0;
@@ -72,16 +72,18 @@ async function printLatency(): Promise<void> {
 }
 
 function print(title: string, report: Report): void {
-  const { memory, kv, d1 } = report.tiers;
+  const { memory, region, kv, d1 } = report.tiers;
+  const { isolates, regions } = report.asked;
   console.log(`
 ${title}
   ${report.calls} calls and ${report.changes} changes in ${report.virtualHours.toFixed(1)} hours,
     ${report.locations} locations with ${report.isolates} isolates
-  verdicts (stale, within the bound): memory ${memory.verdicts} (${memory.stale}), KV ${kv.verdicts} (${kv.stale}), D1 ${d1.verdicts} (${d1.stale})
+  verdicts (stale, within the bound): memory ${memory.verdicts} (${memory.stale}), region ${region.verdicts} (${region.stale}), KV ${kv.verdicts} (${kv.stale}), D1 ${d1.verdicts} (${d1.stale})
   largest staleness ${seconds(report.largestStaleness)}, in an outage ${seconds(report.largestStalenessInGrace)}
   unavailable ${report.unavailable}; beyond the bound, in the grace, ${report.inGrace}
   after effective_by: ${report.afterReceipts.paused} verdicts of paused keys, ${report.afterReceipts.resumed} of resumed ones
   polls per isolate and hour ${Math.round(report.pollsPerIsolateAndHour)}
+  D1 was asked for the feed ${isolates.polls} times by isolates and ${regions.polls} by regions, for records alone ${isolates.records} and ${regions.records}
   violations ${report.violations.length}`);
   for (const violation of report.violations.slice(0, values.breaks ? 0 : 10)) console.log(`    ${violation}`);
 }

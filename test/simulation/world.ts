@@ -21,23 +21,37 @@ import { addUser } from '../../src/storage/change-users.ts';
 import { openUsageDatabase } from '../../src/storage/database.ts';
 import { type KeyRow, readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
+import type { RegionName, Regions } from '../../src/storage/regions.ts';
 import { readUser } from '../../src/storage/users.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { LateKv } from './late-kv.ts';
 import { Random } from './random.ts';
 import { Receipts } from './receipts.ts';
+import { loseAll, planRegionWeather, type RegionWeather } from './region-weather.ts';
+import { type Ground, type Host, SimulatedRegions } from './regions.ts';
 import { ReplicatedD1 } from './replicated-d1.ts';
 import { Truth } from './truth.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 /*
- * Several locations, each with its isolates, its view of KV and its replica. Calls and changes happen at random. After
- * each call, the simulation checks that its verdict was true at some moment within the bound.
+ * Several locations, each with its isolates, its view of KV and its replica; with regions, the isolates of two locations
+ * ask one. Calls and changes happen at random. After each call, the simulation checks that its verdict was true at some
+ * moment within the bound.
  */
 
-const BOUND = 30_000;
+const BOUND_WITH_REGIONS = 10_000;
+const BOUND_WITHOUT = 30_000;
 const GRACE = 300_000;
-const LOCATIONS = 5;
+/** The regions, and in which location their objects run. The isolates of a location ask the one with its remainder. */
+const REGIONS: { name: RegionName; location: number }[] = [
+  { name: 'weur', location: 0 },
+  { name: 'enam', location: 1 },
+  { name: 'apac', location: 2 },
+];
+const LOCATIONS = 2 * REGIONS.length;
+/** One isolate in so many does not know where it runs, and has no region. */
+const SHARE_WITHOUT_REGION = 0.05;
+const NEAR_PRIMARY: RegionName = 'weur';
 const ISOLATES_PER_LOCATION = 2;
 const USERS = 8;
 const KEYS = 24;
@@ -64,6 +78,8 @@ export interface Options {
   answersIn?: number;
   /** The clocks of isolates are wrong, and are set back and forward. */
   clockSteps?: boolean;
+  /** The world has regions, with these kinds of weather. Undefined: `REGION=off`. */
+  regions?: { weather: readonly RegionWeather[]; shards?: number; areGone?: boolean };
   /** The rule to break, to see that the simulation notices. */
   breakRule?: Break;
   /** Ends at the first violation. */
@@ -75,10 +91,13 @@ export interface Options {
 export interface Break {
   isolate?: (isolate: Isolate) => Isolate;
   services?: (services: Services) => Services;
+  /** Changes what a region answers. */
+  answer?: Ground['breakAnswer'];
   /** Called after each commit. */
   tamper?: (d1: ReplicatedD1, kind: ChangeKind) => void;
 }
 
+type Tier = 'memory' | 'region' | 'kv' | 'd1';
 type ChangeKind = 'key' | 'pause' | 'user';
 
 export interface Report {
@@ -90,23 +109,22 @@ export interface Report {
   changes: number;
   virtualHours: number;
   /** Verdicts from each tier, and how many of them were stale within what is allowed. */
-  tiers: Record<'memory' | 'kv' | 'd1', { verdicts: number; stale: number }>;
+  tiers: Record<Tier, { verdicts: number; stale: number }>;
   unavailable: number;
   inGrace: number;
   /** Milliseconds, outside of outages. */
   largestStaleness: number;
   largestStalenessInGrace: number;
   pollsPerIsolateAndHour: number;
+  /** What D1 was asked by isolates and by regions: for the feed (with a record or without), and for a record alone. */
+  asked: Record<'isolates' | 'regions', { polls: number; records: number }>;
   /** Verdicts after the `effective_by` of a pause and of a resumption. */
   afterReceipts: { paused: number; resumed: number };
   violations: string[];
 }
 
-interface Site {
-  location: number;
-  isolate: Isolate;
-  /** Its clock minus the true one, in milliseconds. */
-  clockError: number;
+/** An isolate that answers calls. */
+interface Site extends Host {
   /** The outcome of its polls, observed from outside. It tells whether the grace may apply. */
   polls: { answers: number; areFailing: boolean; lastFailing: number };
 }
@@ -132,7 +150,11 @@ class World {
   readonly #truth = new Truth(GRACE + 60_000);
   readonly #d1: ReplicatedD1;
   readonly #kv: LateKv;
+  readonly #regions: SimulatedRegions | null;
+  readonly #bound: number;
   readonly #sites: Site[];
+  /** Locations whose isolates cannot reach D1 at present, while everyone else can. */
+  readonly #cutOff = new Map<number, 'failing' | 'hanging'>();
   /**
    * The isolates that get calls at present. Isolates are busy and idle by turns, and fall behind while they are idle.
    */
@@ -144,7 +166,6 @@ class World {
   readonly #receipts = new Receipts();
   readonly #report: Report;
   #underWay = 0;
-  #polls = 0;
   #made = 0;
   #changing: ChangeKind = 'key';
 
@@ -153,8 +174,10 @@ class World {
     this.#random = new Random(options.seed);
     // Five minutes before midnight, so that keys expire within the first steps.
     this.#time = new VirtualTime(Date.UTC(2031, 4, 1, 23, 55));
+    this.#bound = options.regions === undefined ? BOUND_WITHOUT : BOUND_WITH_REGIONS;
     this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options, (at) => this.#onCommit(at));
     this.#kv = new LateKv(this.#time, this.#random, LOCATIONS);
+    this.#regions = options.regions === undefined ? null : this.#newRegions(options.regions.shards ?? 1);
     this.#sites = Array.from({ length: LOCATIONS * ISOLATES_PER_LOCATION }, (_, index) =>
       this.#newSite(index % LOCATIONS),
     );
@@ -166,12 +189,18 @@ class World {
       calls: 0,
       changes: 0,
       virtualHours: 0,
-      tiers: { memory: { verdicts: 0, stale: 0 }, kv: { verdicts: 0, stale: 0 }, d1: { verdicts: 0, stale: 0 } },
+      tiers: {
+        memory: { verdicts: 0, stale: 0 },
+        region: { verdicts: 0, stale: 0 },
+        kv: { verdicts: 0, stale: 0 },
+        d1: { verdicts: 0, stale: 0 },
+      },
       unavailable: 0,
       inGrace: 0,
       largestStaleness: 0,
       largestStalenessInGrace: 0,
       pollsPerIsolateAndHour: 0,
+      asked: { isolates: { polls: 0, records: 0 }, regions: { polls: 0, records: 0 } },
       afterReceipts: this.#receipts.judged,
       violations: [],
     };
@@ -183,7 +212,7 @@ class World {
     await this.#time.runUntil(this.#live());
     const hours = (this.#time.now - startedAt) / HOUR;
     this.#report.virtualHours = hours;
-    this.#report.pollsPerIsolateAndHour = this.#polls / this.#sites.length / hours;
+    this.#report.pollsPerIsolateAndHour = this.#report.asked.isolates.polls / this.#sites.length / hours;
     return this.#report;
   }
 
@@ -247,6 +276,7 @@ class World {
     };
     shift();
     if (this.#options.clockSteps) this.#planClockSteps();
+    if (this.#regions !== null) this.#planWeatherOfRegions(this.#regions);
     const { retention } = this.#options;
     if (retention === undefined) return;
     const prune = () => {
@@ -255,6 +285,23 @@ class World {
       this.#time.after(20_000, prune);
     };
     prune();
+  }
+
+  #planWeatherOfRegions({ objects }: SimulatedRegions): void {
+    const { weather = [], areGone = false } = this.#options.regions ?? {};
+    for (const kind of weather) planRegionWeather({ time: this.#time, random: this.#random, objects }, kind);
+    if (areGone) loseAll(objects, this.#random);
+    if (weather.length === 0) return;
+    // Isolates that cannot reach D1, while their region can.
+    const cutOff = () => {
+      const location = Math.floor(this.#random.between(0, LOCATIONS));
+      this.#cutOff.set(location, this.#random.pick(['failing', 'hanging'] as const));
+      this.#time.after(this.#random.between(5_000, 60_000), () => {
+        this.#cutOff.delete(location);
+        this.#time.after(this.#random.interval(60_000), cutOff);
+      });
+    };
+    this.#time.after(this.#random.interval(60_000), cutOff);
   }
 
   /**
@@ -284,24 +331,23 @@ class World {
       needs: this.#random.chance(0.3) ? [this.#random.pick(PERMISSION_NAMES)] : [],
     };
     const startedAt = this.#time.now;
-    let tier: 'memory' | 'kv' | 'd1' = 'memory';
+    // The tier that answered last before the verdict.
+    let tier: Tier = 'memory';
+    const from = async <Value>(name: Tier, answer: Promise<Value>): Promise<Value> => {
+      const value = await answer;
+      tier = name;
+      return value;
+    };
     const services = this.#servicesAt(site);
-    const { cache, source } = services;
+    const { cache, regions, source } = services;
     const watched: Services = {
       ...services,
-      cache: {
-        read: (name) => {
-          tier = 'kv';
-          return cache.read(name);
-        },
-        write: cache.write,
-      },
+      regions: regions && { ask: (name, question) => from('region', regions.ask(name, question)) },
+      cache: { read: (name) => from('kv', cache.read(name)), write: cache.write },
       source: {
         ...source,
-        readRecord: (name, from) => {
-          tier = 'd1';
-          return source.readRecord(name, from);
-        },
+        readFeedAndRecord: (after, limit, name) => from('d1', source.readFeedAndRecord(after, limit, name)),
+        readRecord: (name, where) => from('d1', source.readRecord(name, where)),
       },
     };
     const answer = verifyHash(watched, hash, call, () => ({ name: `client ${startedAt}`, site: null }));
@@ -310,6 +356,8 @@ class World {
     const verdict = await answer;
     const now = this.#time.now;
     this.#report.calls += 1;
+    // The database of this world is never restored.
+    if (site.isolate.heard.ask(now).generation > 0) this.#violate(`history forgotten without a restore, at ${now}`);
     if (!verdict.allowed && verdict.code === 'UNAVAILABLE') {
       this.#report.unavailable += 1;
       // It is a violation unless D1 was in trouble shortly before the call or since. A call waits for 2 s, and after
@@ -318,14 +366,14 @@ class World {
       return;
     }
     const outcome = verdict.allowed ? `VALID ${verdict.key.label} ${verdict.key.permissions.join(' ')}` : verdict.code;
-    const staleness = this.#truth.stalenessOf(outcome, hash, call, now, now + site.clockError);
+    const staleness = this.#truth.stalenessOf(outcome, hash, call, now, services.now());
     // The grace applies only to calls whose isolate tried to hear the feed and could not.
     const inGrace = polls.areFailing || polls.lastFailing >= startedAt;
     const counted = this.#report.tiers[tier];
     counted.verdicts += 1;
     if (staleness > 0) counted.stale += 1;
-    if (inGrace && staleness > BOUND) this.#report.inGrace += 1;
-    if (staleness > (inGrace ? GRACE : BOUND)) {
+    if (inGrace && staleness > this.#bound) this.#report.inGrace += 1;
+    if (staleness > (inGrace ? GRACE : this.#bound)) {
       this.#violate(`${outcome} from ${tier} is stale by ${staleness} ms, at ${now}`);
     } else if (inGrace) {
       this.#report.largestStalenessInGrace = Math.max(this.#report.largestStalenessInGrace, staleness);
@@ -510,12 +558,31 @@ class World {
   }
 
   #newSite(location: number): Site {
+    const isolate = this.#newIsolate();
+    const { name = null } = REGIONS[location % REGIONS.length] ?? {};
+    if (this.#regions !== null && !this.#random.chance(SHARE_WITHOUT_REGION)) {
+      isolate.region.own.name = name;
+      isolate.region.nearPrimary.name = name === NEAR_PRIMARY ? null : NEAR_PRIMARY;
+    }
     return {
       location,
-      isolate: this.#newIsolate(),
+      isolate,
       clockError: this.#options.clockSteps ? this.#random.between(0, HOUR) : 0,
       polls: { answers: 0, areFailing: false, lastFailing: Number.NEGATIVE_INFINITY },
     };
+  }
+
+  #newRegions(shards: number): SimulatedRegions {
+    const { breakRule, pollLimit } = this.#options;
+    const ground: Ground = {
+      time: this.#time,
+      random: this.#random,
+      compose: (host) => this.#break(this.#compose(host, this.#report.asked.regions)),
+      breakAnswer: breakRule?.answer,
+      breakIsolate: breakRule?.isolate,
+      pollLimit,
+    };
+    return new SimulatedRegions(ground, REGIONS, shards);
   }
 
   /** A poll fails by an error, or when D1 has answered no poll for 10 s. */
@@ -543,12 +610,71 @@ class World {
     return this.#options.breakRule?.isolate?.(fresh) ?? fresh;
   }
 
+  /** What an isolate works with. Its polls and its region are watched, to know from outside when it is in an outage. */
   #servicesAt(site: Site): Services {
-    const { location, isolate, polls } = site;
-    const d1 = this.#d1.at(location);
+    const { isolate, location, polls } = site;
+    const services = this.#compose(site, this.#report.asked.isolates);
+    const { source } = services;
+    const watch = <Value>(poll: () => Promise<Value>): Promise<Value> => {
+      const answer = this.#reachD1(location, poll);
+      void this.#watchPoll(polls, answer);
+      return answer;
+    };
+    const regions = this.#regions;
+    return this.#break({
+      ...services,
+      regions: regions && this.#watchRegions(regions, { isolate, polls, now: services.now }),
+      source: {
+        ...source,
+        readFeed: (after, limit) => watch(() => source.readFeed(after, limit)),
+        readFeedAndRecord: (after, limit, hash) => watch(() => source.readFeedAndRecord(after, limit, hash)),
+        readRecord: (hash, from) => this.#reachD1(location, () => source.readRecord(hash, from)),
+      },
+    });
+  }
+
+  async #reachD1<Value>(location: number, read: () => Promise<Value>): Promise<Value> {
+    const outage = this.#cutOff.get(location);
+    if (outage === undefined) return read();
+    this.#d1.lastTroubleAt = this.#time.now;
+    if (outage === 'hanging') return new Promise(() => {});
+    await this.#time.sleep(this.#random.between(2, 300));
+    throw new Error('D1_ERROR: out of reach of this location');
+  }
+
+  /** An isolate that has heard of the feed by its region within the bound is in no outage any more. */
+  #watchRegions(
+    regions: SimulatedRegions,
+    { isolate, polls, now }: Pick<Site, 'isolate' | 'polls'> & Pick<Services, 'now'>,
+  ): Regions {
+    return {
+      ask: async (name, question) => {
+        const answer = await regions.ask(name, question);
+        // After the isolate has taken it in.
+        this.#time.after(0, () => {
+          if (polls.areFailing && isolate.heard.isRecent(now(), this.#bound)) {
+            polls.lastFailing = this.#time.now;
+            polls.areFailing = false;
+          }
+        });
+        return answer;
+      },
+    };
+  }
+
+  #break(services: Services): Services {
+    return this.#options.breakRule?.services?.(services) ?? services;
+  }
+
+  /**
+   * What code at this host works with, without any region.
+   * @param asked counts what D1 is asked
+   */
+  #compose(host: Host, asked: Report['asked']['isolates']): Services {
+    const d1 = this.#d1.at(host.location);
     const source = openVerificationSource(d1);
-    const services: Services = {
-      ...isolate,
+    return {
+      ...host.isolate,
       settings: {
         keyPrefix: 'lk',
         acceptedPrefixes: ['lk'],
@@ -556,13 +682,13 @@ class World {
         limitsCalls: false,
         limitsVerifying: false,
         requestLog: 'errors',
-        maxStalenessMs: BOUND,
-        feedWaitMs: BOUND,
-        hasRegions: false,
+        maxStalenessMs: this.#bound,
+        feedWaitMs: this.#bound,
+        hasRegions: this.#regions !== null,
         regionPollMs: 2_000,
         regionShards: 1,
-        nearPrimary: null,
-        pollIntervalMs: 10_000,
+        nearPrimary: NEAR_PRIMARY,
+        pollIntervalMs: Math.min(10_000, this.#bound / 2),
         outageGraceMs: GRACE,
         countsUsage: false,
         usageFlushMs: 0,
@@ -573,30 +699,29 @@ class World {
       sharesPolls: false,
       source: {
         readFeed: (after, limit) => {
-          this.#polls += 1;
-          const answer = source.readFeed(after, limit);
-          void this.#watchPoll(polls, answer);
-          return answer;
+          asked.polls += 1;
+          return source.readFeed(after, limit);
         },
         readFeedAndRecord: (after, limit, hash) => {
-          this.#polls += 1;
-          const answer = source.readFeedAndRecord(after, limit, hash);
-          void this.#watchPoll(polls, answer);
-          return answer;
+          asked.polls += 1;
+          return source.readFeedAndRecord(after, limit, hash);
         },
-        readRecord: source.readRecord,
+        readRecord: (hash, from) => {
+          asked.records += 1;
+          return source.readRecord(hash, from);
+        },
         readSession: source.readSession,
       },
-      cache: this.#kv.at(location),
+      cache: this.#kv.at(host.location),
       usage: { send: async () => {}, db: openUsageDatabase(d1) },
       limits: NO_LIMITS,
       keyring: async () => null,
       fetchAccessKeys: async () => [],
-      now: () => this.#time.now + site.clockError,
+      // Whole milliseconds, as clocks tell them: whoever parses a record minds.
+      now: () => Math.floor(this.#time.now + host.clockError),
       after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),
       defer: (work) => void work.catch(() => {}),
     };
-    return this.#options.breakRule?.services?.(services) ?? services;
   }
 
   #violate(what: string): void {
