@@ -44,15 +44,14 @@ export const BREAKS: Record<string, Break> = {
     },
   ),
 
-  'heardAt taken at the answer': {
-    services: (services) => ({
-      ...services,
-      heard: Object.assign(Object.create(services.heard), {
-        hear: (question: FeedQuestion, answer: FeedAnswer, bookmark: string | null) =>
-          services.heard.hear({ ...question, sentAt: services.now() }, answer, bookmark),
-      }),
-    }),
-  },
+  'heardAt taken at the answer': hearing(
+    class extends HeardChanges {
+      override hear(question: FeedQuestion, answer: FeedAnswer, bookmark: string | null) {
+        // The clock was read just before.
+        return super.hear({ ...question, sentAt: this.latestReading }, answer, bookmark);
+      }
+    },
+  ),
 
   'now read before the last await': {
     services: (services) => {
@@ -119,7 +118,7 @@ export const BREAKS: Record<string, Break> = {
   },
 };
 
-function hearing(Heard: new (mostIds?: number) => HeardChanges, mostIds?: number): Break {
+export function hearing(Heard: new (mostIds?: number) => HeardChanges, mostIds?: number): Break {
   return { isolate: (isolate: Isolate) => ({ ...isolate, heard: new Heard(mostIds) }) };
 }
 

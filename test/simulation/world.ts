@@ -78,6 +78,8 @@ export interface Options {
   answersIn?: number;
   /** The clocks of isolates are wrong, and are set back and forward. */
   clockSteps?: boolean;
+  /** D1 and KV have no outages. */
+  calm?: boolean;
   /** The world has regions, with these kinds of weather. Undefined: `REGION=off`. */
   regions?: { weather: readonly RegionWeather[]; shards?: number; areGone?: boolean };
   /** The rule to break, to see that the simulation notices. */
@@ -262,8 +264,10 @@ class World {
         });
       });
     };
-    plan(this.#d1, 30 * 60_000, 8 * 60_000);
-    plan(this.#kv, 30 * 60_000, 5 * 60_000);
+    if (!this.#options.calm) {
+      plan(this.#d1, 30 * 60_000, 8 * 60_000);
+      plan(this.#kv, 30 * 60_000, 5 * 60_000);
+    }
     const redraw = () => {
       for (let location = 0; location < LOCATIONS; location++) this.#d1.redrawLag(location);
       this.#time.after(30_000, redraw);
