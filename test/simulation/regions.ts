@@ -80,6 +80,7 @@ class Life implements Host {
 
   async ask(given: RegionQuestion): Promise<RegionAnswer | null> {
     const question = parseRegionQuestion(given);
+    if (question === null) return null;
     const services = this.services();
     const now = services.now();
     this.#askedAt = now;
