@@ -100,7 +100,7 @@ async function hearRegion(
   name: RegionName,
   wanted: Wanted | null,
 ): Promise<{ answer: RegionAnswer; sentAt: number; clockSteps: number } | null> {
-  const { heard, polls, regions } = services;
+  const { heard, polls, regions, settings } = services;
   const asked = heard.ask(readClock(services));
   polls.startedAt = asked.sentAt;
   try {
@@ -108,6 +108,9 @@ async function hearRegion(
     const answer = parseRegionAnswer(await regions?.ask(name, question));
     readClock(services);
     if (answer === null || !heard.hearRegion(asked, answer.feed)) return null;
+    // Whoever hears the feed within the bound is in no outage. Else a poll that failed long ago would open the grace when
+    // D1 is merely slow.
+    if (heard.isRecent(readClock(services), settings.maxStalenessMs)) polls.areFailing = false;
     return { answer, sentAt: asked.sentAt, clockSteps: asked.clockSteps };
   } catch (error) {
     logFailure('a region could not be asked', error, { region: name });
