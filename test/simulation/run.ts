@@ -3,6 +3,7 @@ import { BREAKS } from './breaks.ts';
 import { CONDITIONS, WEATHERS_OF_REGIONS } from './conditions.ts';
 import { linesOf } from './latency/print.ts';
 import { measureLatency, WHOLE } from './latency/report.ts';
+import { REGION_BREAKS } from './region-breaks.ts';
 import { type Options, type Report, simulate } from './world.ts';
 
 /*
@@ -31,7 +32,7 @@ if (values.latency) {
   process.exit();
 }
 
-const rules = values.breaks ? Object.entries(BREAKS) : [['', undefined] as const];
+const rules = values.breaks ? Object.entries({ ...BREAKS, ...REGION_BREAKS }) : [['', undefined] as const];
 let violated = false;
 console.log(`seed ${seed}`);
 for (const [rule, breakRule] of rules) {

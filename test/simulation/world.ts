@@ -49,7 +49,7 @@ const REGIONS: { name: RegionName; location: number }[] = [
   { name: 'apac', location: 2 },
 ];
 const LOCATIONS = 2 * REGIONS.length;
-/** One isolate in so many does not know where it runs, and has no region. */
+/** In bad weather, this share of the isolates does not know where it runs, and has no region. */
 const SHARE_WITHOUT_REGION = 0.05;
 const NEAR_PRIMARY: RegionName = 'weur';
 const ISOLATES_PER_LOCATION = 2;
@@ -564,7 +564,9 @@ class World {
   #newSite(location: number): Site {
     const isolate = this.#newIsolate();
     const { name = null } = REGIONS[location % REGIONS.length] ?? {};
-    if (this.#regions !== null && !this.#random.chance(SHARE_WITHOUT_REGION)) {
+    const { weather = [] } = this.#options.regions ?? {};
+    const isLost = weather.length > 0 && this.#random.chance(SHARE_WITHOUT_REGION);
+    if (this.#regions !== null && !isLost) {
       isolate.region.own.name = name;
       isolate.region.nearPrimary.name = name === NEAR_PRIMARY ? null : NEAR_PRIMARY;
     }
