@@ -370,7 +370,7 @@ class World {
       return;
     }
     const outcome = verdict.allowed ? `VALID ${verdict.key.label} ${verdict.key.permissions.join(' ')}` : verdict.code;
-    const staleness = this.#truth.stalenessOf(outcome, hash, call, now, services.now());
+    const staleness = this.#truth.stalenessOf(outcome, hash, call, now, this.#readClock(site));
     // The grace applies only to calls whose isolate tried to hear the feed and could not.
     const inGrace = polls.areFailing || polls.lastFailing >= startedAt;
     const counted = this.#report.tiers[tier];
@@ -723,11 +723,15 @@ class World {
       limits: NO_LIMITS,
       keyring: async () => null,
       fetchAccessKeys: async () => [],
-      // Whole milliseconds, as clocks tell them: whoever parses a record minds.
-      now: () => Math.floor(this.#time.now + host.clockError),
+      now: () => this.#readClock(host),
       after: (milliseconds, callBack) => this.#time.after(milliseconds, callBack),
       defer: (work) => void work.catch(() => {}),
     };
+  }
+
+  /** Whole milliseconds, as clocks tell them. A record with a fraction of one does not pass the parser. */
+  #readClock({ clockError }: Host): number {
+    return Math.floor(this.#time.now + clockError);
   }
 
   #violate(what: string): void {
