@@ -19,7 +19,7 @@ import type { VirtualTime } from './virtual-time.ts';
 
 const POLL_INTERVAL = 2_000;
 /** As in src/region/region.ts. */
-const IN_USE = 5 * 60_000;
+const IN_USE = 15 * 60_000;
 const LOST_ALARM = 10_000;
 
 /** Where something runs, with what it remembers. */
