@@ -8,10 +8,12 @@ import type { Break, Options } from './world.ts';
 
 /* The rules that make it safe to believe a region. Each entry takes one of them out. */
 
+const CUT_OFF: RegionWeather = 'cut off from D1';
+
 /** By the name of what is broken, and the conditions under which it shows soonest. */
 export const REGION_BREAKS: Record<string, Break & { shownBy: Omit<Options, 'seed' | 'steps'> }> = {
   "a region's age left out": {
-    shownBy: { ...under('cut off from D1'), pollLimit: 3, retention: 60_000 },
+    shownBy: { ...under(CUT_OFF), pollLimit: 3, retention: 60_000 },
     answer: (answer) => ({ ...answer, feed: { ...answer.feed, age: 0 } }),
   },
 
@@ -33,7 +35,7 @@ export const REGION_BREAKS: Record<string, Break & { shownBy: Omit<Options, 'see
   },
 
   "a region's memory used without the rule": {
-    shownBy: under('cut off from D1'),
+    shownBy: under(CUT_OFF),
     answer: (answer, { hash }, { memory }) => {
       const held = hash === null ? undefined : memory.records.get(hash);
       return held === undefined ? answer : { ...answer, found: { record: storedRecord(held, answer.feed.head) } };
@@ -49,7 +51,7 @@ export const REGION_BREAKS: Record<string, Break & { shownBy: Omit<Options, 'see
   },
 
   "a region's lower head taken for a restore": {
-    shownBy: under('cut off from D1'),
+    shownBy: under(CUT_OFF),
     ...hearing(
       class extends HeardChanges {
         override hearRegion(question: FeedQuestion, told: ToldFeed): boolean {
@@ -63,7 +65,8 @@ export const REGION_BREAKS: Record<string, Break & { shownBy: Omit<Options, 'see
   },
 
   "a region's outage taken for one's own": {
-    shownBy: { ...under('cut off from D1'), answersIn: 2_500 },
+    // Each mention is a chance of its own: as a rule, some region is cut off.
+    shownBy: { ...under(CUT_OFF, CUT_OFF, CUT_OFF, CUT_OFF, CUT_OFF), answersIn: 2_500 },
     services: (services) => {
       const { regions } = services;
       return regions === null ? services : { ...services, regions: believingIn(regions, services) };
