@@ -1,32 +1,18 @@
-import { type Caller, callerOf } from '../../src/domain/authority/caller.ts';
 import { type Isolate, newIsolate } from '../../src/domain/isolate.ts';
-import { changeKey, type KeyPatch } from '../../src/domain/keys/change-key.ts';
-import { pauseKey } from '../../src/domain/keys/pause-key.ts';
-import { resumeKey } from '../../src/domain/keys/resume-key.ts';
-import { revokeKey } from '../../src/domain/keys/revoke-key.ts';
 import { NO_LIMITS } from '../../src/domain/limits.ts';
 import { PERMISSION_NAMES } from '../../src/domain/permissions/permissions.ts';
-import type { Role } from '../../src/domain/permissions/roles.ts';
 import type { Services } from '../../src/domain/services.ts';
-import { changeUser } from '../../src/domain/users/change-user.ts';
-import { deleteUser } from '../../src/domain/users/delete-user.ts';
 import type { Call } from '../../src/domain/verification/decide-access.ts';
-import { toDate } from '../../src/domain/verification/expiration.ts';
-import { compileKeyRecord } from '../../src/domain/verification/key-record.ts';
 import { readClock } from '../../src/domain/verification/read-clock.ts';
 import { verifyHash } from '../../src/domain/verification/verify-key.ts';
 import { pruneFeed } from '../../src/storage/change-feed.ts';
-import { addKey, replaceSecret } from '../../src/storage/change-keys.ts';
-import { addUser } from '../../src/storage/change-users.ts';
 import { openUsageDatabase } from '../../src/storage/database.ts';
-import { type KeyRow, readKey } from '../../src/storage/keys.ts';
 import { openForLists } from '../../src/storage/list-reads.ts';
 import type { RegionName, Regions } from '../../src/storage/regions.ts';
-import { readUser } from '../../src/storage/users.ts';
 import { openVerificationSource } from '../../src/storage/verification-source.ts';
 import { LateKv } from './late-kv.ts';
+import { type ChangeKind, Population } from './population.ts';
 import { Random } from './random.ts';
-import { Receipts } from './receipts.ts';
 import { loseAll, planRegionWeather, type RegionWeather } from './region-weather.ts';
 import { type Ground, type Host, SimulatedRegions } from './regions.ts';
 import { ReplicatedD1 } from './replicated-d1.ts';
@@ -53,15 +39,9 @@ const LOCATIONS = 2 * REGIONS.length;
 const SHARE_WITHOUT_REGION = 0.05;
 const NEAR_PRIMARY: RegionName = 'weur';
 const ISOLATES_PER_LOCATION = 2;
-const USERS = 8;
-const KEYS = 24;
-const KEYS_TO_COME = 3;
-const MOST_HASHES = 48;
 const MEAN_BETWEEN_STEPS = 150;
 const SHARE_OF_CHANGES = 0.04;
-const ROLES = ['ORG_ADMIN', 'ORG_MANAGER', 'BUSINESS_MANAGER', 'PUBLISHER'] as const;
 const ADDRESSES = ['192.0.2.1', '198.51.100.7', '2001:db8::1'];
-const ALLOWLISTS = [[], ['192.0.2.0/24'], ['198.51.100.0/24', '2001:db8::/32'], ['203.0.113.0/24']];
 const HOUR = 60 * 60 * 1000;
 
 export interface Options {
@@ -100,8 +80,6 @@ export interface Break {
 }
 
 type Tier = 'memory' | 'region' | 'kv' | 'd1';
-type ChangeKind = 'key' | 'pause' | 'user';
-
 export interface Report {
   seed: number;
   steps: number;
@@ -152,6 +130,7 @@ class World {
   readonly #truth = new Truth(GRACE + 60_000);
   readonly #d1: ReplicatedD1;
   readonly #kv: LateKv;
+  readonly #population: Population;
   readonly #regions: SimulatedRegions | null;
   readonly #bound: number;
   readonly #sites: Site[];
@@ -161,15 +140,8 @@ class World {
    * The isolates that get calls at present. Isolates are busy and idle by turns, and fall behind while they are idle.
    */
   #busy: Site[] = [];
-  readonly #userIds: string[] = [];
-  readonly #hashes: string[] = [];
-  /** Hashes of keys still to be made. Calls try them before, during and after that. */
-  readonly #toCome: string[] = [];
-  readonly #receipts = new Receipts();
   readonly #report: Report;
   #underWay = 0;
-  #made = 0;
-  #changing: ChangeKind = 'key';
 
   constructor(options: Options) {
     this.#options = options;
@@ -178,6 +150,7 @@ class World {
     this.#time = new VirtualTime(Date.UTC(2031, 4, 1, 23, 55));
     this.#bound = options.regions === undefined ? BOUND_WITHOUT : BOUND_WITH_REGIONS;
     this.#d1 = new ReplicatedD1(this.#time, this.#random, LOCATIONS, options, (at) => this.#onCommit(at));
+    this.#population = new Population(this.#time, this.#random, this.#d1, (hash) => this.#start(this.#call(hash)));
     this.#kv = new LateKv(this.#time, this.#random, LOCATIONS);
     this.#regions = options.regions === undefined ? null : this.#newRegions(options.regions.shards ?? 1);
     this.#sites = Array.from({ length: LOCATIONS * ISOLATES_PER_LOCATION }, (_, index) =>
@@ -203,14 +176,16 @@ class World {
       largestStalenessInGrace: 0,
       pollsPerIsolateAndHour: 0,
       asked: { isolates: { polls: 0, records: 0 }, regions: { polls: 0, records: 0 } },
-      afterReceipts: this.#receipts.judged,
+      afterReceipts: this.#population.receipts.judged,
       violations: [],
     };
   }
 
   async run(): Promise<Report> {
     const startedAt = this.#time.now;
-    await this.#time.runUntil(this.#settle());
+    const [site] = this.#sites;
+    if (site === undefined) throw new Error('There is no site');
+    await this.#time.runUntil(this.#population.settle(() => this.#servicesAt(site)));
     await this.#time.runUntil(this.#live());
     const hours = (this.#time.now - startedAt) / HOUR;
     this.#report.virtualHours = hours;
@@ -327,7 +302,7 @@ class World {
     step();
   }
 
-  async #call(hash = this.#pickHash()): Promise<void> {
+  async #call(hash = this.#population.pickHash()): Promise<void> {
     const site = this.#random.pick(this.#busy);
     const { polls } = site;
     const call: Call = {
@@ -385,179 +360,19 @@ class World {
       this.#report.largestStaleness = Math.max(this.#report.largestStaleness, staleness);
     }
     const keyId = verdict.key?.id;
-    const broken = keyId === undefined ? null : this.#receipts.findBroken(keyId, outcome, now, inGrace);
+    const broken = keyId === undefined ? null : this.#population.receipts.findBroken(keyId, outcome, now, inGrace);
     if (broken !== null) this.#violate(`${broken}, from ${tier}, at ${now}`);
-  }
-
-  /** Picks any key, often one that will be made soon or was just made. */
-  #pickHash(): string {
-    if (this.#random.chance(0.1)) return this.#random.pick(this.#toCome);
-    return this.#random.pick(this.#random.chance(0.3) ? this.#hashes.slice(-4) : this.#hashes);
   }
 
   async #change(): Promise<void> {
     if (this.#d1.outage !== 'none') return;
     this.#report.changes += 1;
     const site = this.#random.pick(this.#sites);
-    const services = this.#servicesAt(site);
-    const kind = this.#random.next();
-    if (kind < 0.1) return this.#createKey(services);
-    if (kind < 0.16) return this.#changeAnyKey(services, 'revoke');
-    if (kind < 0.3) return this.#changeAnyKey(services, 'rotate');
-    if (kind < 0.52) return this.#changeAnyKey(services, this.#drawPatch());
-    if (kind < 0.6) return this.#pauseOrResume(site, services);
-    return this.#changeAnyUser(services, kind < 0.65 ? 'delete' : 'change');
-  }
-
-  #drawPatch(): KeyPatch {
-    const tomorrow = toDate(this.#time.now + 24 * HOUR);
-    const patch = this.#random.pick<Partial<KeyPatch>>([
-      { ipWhitelist: this.#random.pick(ALLOWLISTS) },
-      { ipWhitelist: [] },
-      { restriction: { hasRestrictedPermissions: true, permissions: ['api_key_read'] } },
-      { restriction: { hasRestrictedPermissions: false, permissions: [] } },
-      { expirationDate: tomorrow },
-      { expirationDate: null },
-      { label: `label ${this.#made++}` },
-    ]);
-    return { ...UNCHANGED, ...patch };
-  }
-
-  async #changeAnyKey(services: Services, patch: KeyPatch | 'revoke' | 'rotate'): Promise<void> {
-    const rows = this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL');
-    if (rows.length === 0) return;
-    const key = await readKey(services.db, Number(this.#random.pick(rows).id));
-    if (key === null) return;
-    const owner = asCaller({ userId: key.userId, role: key.userRole, ...this.#feedState() });
-    this.#changing = 'key';
-    if (patch === 'revoke') await revokeKey(services, owner, key);
-    else if (patch === 'rotate') await this.#rotate(services, key);
-    else await changeKey(services, owner, key, patch);
-  }
-
-  async #pauseOrResume(site: Site, services: Services): Promise<void> {
-    const paused = this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL AND paused_at IS NOT NULL');
-    const resumes = paused.length > 0 && this.#random.chance(0.6);
-    const rows = resumes ? paused : this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL');
-    if (rows.length === 0) return;
-    const keyId = Number(this.#random.pick(rows).id);
-    await this.#receipts.note(keyId, async () => {
-      const key = await readKey(services.db, keyId);
-      if (key === null) return null;
-      const owner = asCaller({ userId: key.userId, role: key.userRole, ...this.#feedState() });
-      this.#changing = 'pause';
-      const changed = await (resumes ? resumeKey : pauseKey)(services, owner, key);
-      if (changed.refused) return null;
-      const { normally, inAnOutage } = changed.effectiveBy;
-      const effectiveBy = { normally: normally - site.clockError, inAnOutage: inAnOutage - site.clockError };
-      return { paused: !resumes, effectiveBy };
-    });
-  }
-
-  #feedState(): { epoch: string; seq: number } {
-    const [state] = this.#d1.read('SELECT epoch, head FROM feed_state');
-    return { epoch: String(state?.epoch), seq: Number(state?.head) };
-  }
-
-  async #rotate(services: Services, key: KeyRow): Promise<void> {
-    const now = services.now();
-    const hash = `hash ${++this.#made}`;
-    const overlap = this.#random.between(0, 40_000);
-    const [old] = this.#d1.read(`SELECT hash FROM api_key_secrets WHERE key_id = ${key.id} AND retires_at IS NULL`);
-    // These calls are in progress when the overlap ends.
-    for (let i = 0; i < 6 && old !== undefined; i++) {
-      const at = overlap - this.#random.between(0, 400);
-      this.#time.after(Math.max(0, at), () => this.#start(this.#call(String(old.hash))));
-    }
-    await replaceSecret(
-      services,
-      key,
-      {
-        secret: { hash, sealed: '', hint: '' },
-        mintedBy: key.userId,
-        overlapEndsAt: now + overlap,
-        endsPrevious: true,
-      },
-      { audit: { action: 'api_key.rotated', changes: {} }, actor: { operator: 'simulation' }, now },
-    );
-    this.#addHash(hash);
-  }
-
-  /** The oldest hashes are dropped, and no longer tried. */
-  #addHash(hash: string): void {
-    this.#hashes.push(hash);
-    if (this.#hashes.length > MOST_HASHES) this.#hashes.shift();
-  }
-
-  async #changeAnyUser(services: Services, what: 'delete' | 'change'): Promise<void> {
-    const user = await readUser(services.db, this.#random.pick(this.#userIds));
-    if (user === null) return;
-    const provider = asCaller({ userId: 'f'.repeat(24), role: 'PROVIDER', ...this.#feedState() });
-    this.#changing = 'user';
-    if (what === 'change') {
-      const role = this.#random.pick(ROLES);
-      await changeUser(services, provider, user, this.#random.chance(0.5) ? { role } : { disabled: !user.disabled });
-      return;
-    }
-    await deleteUser(services, provider, user);
-    await this.#createUser(services);
-    for (let i = 0; i < KEYS / USERS; i++) await this.#createKey(services);
-  }
-
-  async #createUser(services: Services): Promise<void> {
-    const id = (++this.#made).toString(16).padStart(24, '0');
-    const person = { firstName: 'Simulated', lastName: 'User', email: `${id}@simulated.example` };
-    await addUser(
-      services,
-      { ...person, id, orgId: 1, role: this.#random.pick(ROLES) },
-      {
-        audit: { action: 'user.created', changes: {} },
-        actor: { operator: 'simulation' },
-        now: services.now(),
-      },
-    );
-    this.#userIds.push(id);
-  }
-
-  /** Makes a key for the oldest hash in `#toCome`, which calls have been trying. */
-  async #createKey(services: Services): Promise<void> {
-    const users = this.#d1.read("SELECT id FROM users WHERE type = 'user'");
-    const hash = this.#toCome.shift();
-    this.#toCome.push(`hash ${++this.#made}`);
-    if (hash === undefined || users.length === 0) return;
-    this.#changing = 'key';
-    const fields = {
-      label: `key ${this.#made}`,
-      description: null,
-      expirationDate: null,
-      ipWhitelist: this.#random.pick(ALLOWLISTS),
-      hasRestrictedPermissions: false,
-      permissions: [],
-    };
-    await addKey(
-      services,
-      { fields, secret: { hash, sealed: '', hint: '' }, owner: { userId: String(this.#random.pick(users).id) } },
-      {
-        audit: { action: 'api_key.created', changes: {} },
-        actor: { operator: 'simulation' },
-        now: services.now(),
-      },
-    );
-    this.#addHash(hash);
-  }
-
-  async #settle(): Promise<void> {
-    this.#d1.tamper("INSERT INTO organisations (name, name_folded, is_deployment, created_at) VALUES ('o', 'o', 1, 0)");
-    const [site] = this.#sites;
-    if (site === undefined) throw new Error('There is no site');
-    for (let i = 0; i < KEYS_TO_COME; i++) this.#toCome.push(`hash ${++this.#made}`);
-    // Each of these may fail, because storage fails here too. They are repeated until there are enough.
-    while (this.#userIds.length < USERS) await this.#createUser(this.#servicesAt(site)).catch(() => {});
-    while (this.#hashes.length < KEYS) await this.#createKey(this.#servicesAt(site)).catch(() => {});
+    await this.#population.change(this.#servicesAt(site), site.clockError);
   }
 
   #onCommit(at: number): void {
-    this.#options.breakRule?.tamper?.(this.#d1, this.#changing);
+    this.#options.breakRule?.tamper?.(this.#d1, this.#population.changing);
     this.#truth.observe(this.#d1, at);
   }
 
@@ -737,36 +552,4 @@ class World {
   #violate(what: string): void {
     this.#report.violations.push(what);
   }
-}
-
-const UNCHANGED: KeyPatch = {
-  label: undefined,
-  description: undefined,
-  expirationDate: undefined,
-  ipWhitelist: undefined,
-  restriction: undefined,
-};
-
-/** A caller that may do everything, as of this position in the change feed. */
-function asCaller({ userId, role, ...feed }: { userId: string; role: Role; epoch: string; seq: number }): Caller {
-  const record = compileKeyRecord({
-    ...feed,
-    keyId: 0,
-    orgId: 1,
-    userId,
-    userType: 'user',
-    userRole: role,
-    userDisabled: false,
-    label: '',
-    createdAt: 0,
-    secretCreatedAt: 0,
-    revoked: false,
-    paused: false,
-    retiresAt: null,
-    expirationDate: null,
-    ipWhitelist: [],
-    hasRestrictedPermissions: false,
-    permissions: [],
-  });
-  return callerOf({ secretHash: '', needs: [], record }, null);
 }
