@@ -7,6 +7,7 @@ import { fail } from './http/errors.ts';
 import { accessLog } from './http/middleware/access-log.ts';
 import { requestId, securityHeaders } from './http/middleware/answer-headers.ts';
 import type { Compose } from './http/middleware/authenticate.ts';
+import { createHealth } from './http/routes/health.ts';
 import { logFailure } from './log.ts';
 import { isStorageError } from './storage/storage-error.ts';
 
@@ -21,6 +22,7 @@ export function createApp(compose: Compose) {
   // It reads the methods of a path from what is mounted. A stranger never gets that far under /v2: there a 401 comes first.
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => fail(c, { refused: 'wrong_method', methods }) }));
 
+  app.route('/health', createHealth(compose));
   app.route('/v2', createApi(compose));
   app.route('/console', createConsole(compose));
 

@@ -1,6 +1,7 @@
 import type { AccessKey } from '../storage/access-keys.ts';
 import type { RegionName } from '../storage/regions.ts';
 import { RefusalsOnRecord } from './authority/refusals-on-record.ts';
+import type { HealthReport } from './health/health-report.ts';
 import { UseCounter } from './usage/use-counter.ts';
 import { HeardChanges } from './verification/heard-changes.ts';
 import { type KeyRecord, weightOfRecord } from './verification/key-record.ts';
@@ -74,6 +75,11 @@ export interface Isolate {
    * minute of the clock.
    */
   accessKeys: { keys: AccessKey[]; fetchedAt: number; minute: number; fetches: number };
+  /**
+   * What the last health check found (null: there was none), when that was, and when one that is not done yet began (unix
+   * milliseconds; -Infinity: none is under way).
+   */
+  health: { report: HealthReport | null; madeAt: number; begunAt: number };
 }
 
 /** What an isolate knows of a region. All moments in unix milliseconds. */
@@ -110,6 +116,7 @@ export function newIsolate(): Isolate {
     counting: { counter: new UseCounter(), plannedAt: Number.NEGATIVE_INFINITY },
     refusals: new RefusalsOnRecord(),
     accessKeys: { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, minute: Number.NaN, fetches: 0 },
+    health: { report: null, madeAt: Number.NEGATIVE_INFINITY, begunAt: Number.NEGATIVE_INFINITY },
   };
 }
 

@@ -77,7 +77,7 @@ export interface AccessChecks extends Pick<Clock, 'now'>, Pick<Isolate, 'accessK
 }
 
 /** All these parts. The Worker's entry composes them once for each event. */
-export interface Services extends Stores, Verification, Secrets, Usage, AccessChecks {
+export interface Services extends Stores, Verification, Secrets, Usage, AccessChecks, Pick<Isolate, 'health'> {
   settings: Settings;
   limits: Limits;
 }

@@ -39,6 +39,12 @@ export interface HttpEnv {
   Variables: AnswerVariables & Partial<CallVariables>;
 }
 
+/** Of a request that has the services and no caller. */
+export interface ServedEnv {
+  Bindings: Env;
+  Variables: HttpEnv['Variables'] & Pick<CallVariables, 'services'>;
+}
+
 /** Of a call whose key was verified, with what later middleware put there. */
 export interface CallEnv<Put = unknown> {
   Bindings: Env;

@@ -1,6 +1,7 @@
 import { parseAccept } from 'hono/utils/accept';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Refusal, Shortfall } from '../domain/authority/refusal.ts';
+import type { HealthReport } from '../domain/health/health-report.ts';
 import type { RetryRefusal } from '../domain/retries/retry.ts';
 import { describeDenial } from '../wire/denial.ts';
 import { answerDenial, type ErrorAnswer, RETRY_AFTER_OUTAGE_SECONDS } from '../wire/denial-answer.ts';
@@ -24,6 +25,8 @@ type RequestFailure =
   | { refused: 'unsupported_media_type'; takes: BodyType }
   /** A query or a commit threw. Whether a write took effect is not known. */
   | { refused: 'storage_failed' }
+  /** No key can be verified just now. */
+  | { refused: 'not_ready'; report: HealthReport }
   | { refused: 'internal' };
 
 export type Failure = Refusal | RequestFailure;
@@ -38,7 +41,8 @@ export function fail(c: AnyContext, failure: Failure): Response {
   if (failure.refused === 'denied') c.set('keyDenial', failure.code);
   if (failure.refused === 'out_of_reach') c.set('keyDenial', 'PERMISSION_DENIED');
   if (failure.refused === 'rate_limited') c.set('keyDenial', 'RATE_LIMITED');
-  const body = { errors, code, request_id: c.var.requestId };
+  const found = failure.refused === 'not_ready' ? failure.report : {};
+  const body = { ...found, errors, code, request_id: c.var.requestId };
   if (!prefersProblem(c.req.header('Accept') ?? '')) return c.json(body, status, headers);
   const problem = { ...body, ...problemObject(answer, body.request_id) };
   return c.json(problem, status, { ...headers, 'Content-Type': PROBLEM });
@@ -118,6 +122,13 @@ function describe(failure: Failure): ErrorAnswer<ContentfulStatusCode> {
           server:
             'The database gave no answer. If this call was to change something, check whether it did before you repeat it.',
         },
+        headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
+      };
+    case 'not_ready':
+      return {
+        status: 503,
+        code: 'UNAVAILABLE',
+        errors: { server: 'No key can be verified just now.' },
         headers: { 'Retry-After': RETRY_AFTER_OUTAGE_SECONDS },
       };
     case 'internal':

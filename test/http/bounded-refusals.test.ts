@@ -139,6 +139,24 @@ describe('the log of requests', () => {
     expect(lines).toHaveLength(20);
   });
 
+  test('has 20 lines a minute of calls that fail without a key, such as those of monitors in an outage', async () => {
+    const DB = { withSession: () => expect.fail('D1 was lost') } as unknown as D1Database;
+    for (let n = 0; n < 60; n++) {
+      expect((await here.call(null, 'GET /health/ready', undefined, { DB })).status).toBe(503);
+    }
+    expect(lines).toHaveLength(20);
+    await here.pass(25_000);
+    expect(told).toContainEqual(expect.objectContaining({ dropped: { UNAVAILABLE: 40 } }));
+  });
+
+  test('has every line of calls with a verified key that fail', async () => {
+    for (let n = 0; n < 30; n++) {
+      const { status } = await here.call(keys.ORG_ADMIN, 'POST /v2/api_keys', { label: 'a' }, { MASTER_KEYS: '' });
+      expect(status).toBe(503);
+    }
+    expect(lines).toHaveLength(30);
+  });
+
   test('has every line where REQUEST_LOG is all', async () => {
     for (let n = 0; n < 60; n++) await here.call('nonsense', 'GET /v2/api_keys', undefined, { REQUEST_LOG: 'all' });
     expect(lines).toHaveLength(60);

@@ -21,6 +21,8 @@ const TEXT = { 'Content-Type': 'text/plain' };
 const CALLS: [status: number, by: 'ORG_ADMIN' | 'PUBLISHER' | null, route: string, options: CallOptions][] = [
   [200, 'ORG_ADMIN', 'GET /v2/api_keys/current', {}],
   [200, 'ORG_ADMIN', 'GET /v2/api_keys', {}],
+  [200, null, 'GET /health', {}],
+  [200, null, 'GET /health/ready', {}],
   [201, 'ORG_ADMIN', 'POST /v2/api_keys', { body: { label: 'a key' } }],
   [400, 'ORG_ADMIN', 'POST /v2/api_keys', { body: {} }],
   [400, 'ORG_ADMIN', 'GET /v2/api_keys?page=abc', {}],

@@ -76,6 +76,8 @@ beforeAll(async () => {
   await visit(keys.ORG_ADMIN, `POST /v2/api_keys/revoke/${secret}`);
   await visit(keys.ORG_ADMIN, `GET /v2/${secret}`);
   await visit(keys.ORG_ADMIN, `GET /${secret}`);
+  await visit(secret, 'GET /health/ready');
+  await visit(secret, `GET /health/${secret}?key=${inQuery}`);
   await visit(null, `GET /v2/api_keys/${secret}?api_key=${inQuery}`);
   await visit(secret, 'GET /v2/api_keys/current', { headers: { Authorization: `Bearer ${keys.PUBLISHER}` } });
   await visit(`${secret}0`, 'GET /v2/api_keys/current');

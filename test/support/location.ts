@@ -23,6 +23,8 @@ interface Asked {
   records: string[];
   /** All queries, the feed's and the records' included. */
   d1: string[];
+  /** Queries of the usage database. */
+  usageDb: string[];
   sessions: string[];
   kvReads: string[];
   kvWrites: string[];
@@ -45,6 +47,8 @@ export interface Location {
   replicaLags: boolean;
   kvReads: Reach;
   kvWrites: Reach;
+  /** How queries of the usage database end. */
+  usageDb: Reach;
   /** Where its calls come in. Null: the platform does not say, and no region is asked. */
   colo: string | null;
   /** How its questions to regions end, by the name of the region. Left out: they are answered. */
@@ -75,12 +79,12 @@ export const START = Date.UTC(2031, 4, 5, 23, 59, 55);
 const WITHOUT_REGIONS = { REGION: 'off', MAX_STALENESS_SECONDS: '30' };
 
 /**
- * How long a call waits for KV and for D1, and for another call's poll before it looks again. The Worker's timers are
+ * How long a call waits for KV and for D1, and for another call's poll or health check before it looks again. The Worker's timers are
  * recognised by these numbers.
  */
 const KV_BUDGET_MS = 300;
 const D1_BUDGET_MS = 2_000;
-const LOOK_AGAIN_MS = 20;
+const LOOK_AGAIN_MS = [20, 100];
 const REGION_BUDGETS_MS = [250, 500];
 const REGION_POLL_MS = 2_000;
 
@@ -98,6 +102,7 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
   const sessions: string[] = [];
   const kvReads: string[] = [];
   const kvWrites: string[] = [];
+  const usageDb: string[] = [];
   const time = new TestTime();
   const firstAnswers = new Map<string, unknown[]>();
   /** Calls of the real storage that are in progress. */
@@ -124,6 +129,12 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
       put(name: string, value: string, options: KVNamespacePutOptions) {
         kvWrites.push(name);
         return reach(location.kvWrites, () => env.KEY_CACHE.put(name, value, options));
+      },
+    }),
+    USAGE_DB: replaceMethods(env.USAGE_DB, {
+      prepare(query: string) {
+        usageDb.push(query);
+        return watchUsage(env.USAGE_DB.prepare(query));
       },
     }),
     REGIONS: replaceMethods(env.REGIONS, {
@@ -175,6 +186,14 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
     return proxy;
   }
 
+  function watchUsage(statement: D1PreparedStatement): D1PreparedStatement {
+    return replaceMethods(statement, {
+      bind: (...values: unknown[]) => watchUsage(statement.bind(...values)),
+      raw: () => reach(location.usageDb, () => statement.raw()),
+      all: () => reach(location.usageDb, () => statement.all()),
+    });
+  }
+
   function reachD1<Value>(how: Reach | null, act: () => Promise<Value>): Promise<Value> {
     return reach(how ?? location.d1, async () => {
       if (location.d1Takes > 0) await new Promise<void>((done) => time.after(location.d1Takes, done, 'drives'));
@@ -222,10 +241,11 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
 
   /** Whether a call waits for this timer and not for an answer. */
   function isWaitedFor(milliseconds: number): boolean {
-    const { d1, feed, kvReads, d1Takes, regionTakes } = location;
-    if (milliseconds === LOOK_AGAIN_MS) return true;
+    const { d1, feed, kvReads, usageDb, d1Takes, regionTakes } = location;
+    if (LOOK_AGAIN_MS.includes(milliseconds)) return true;
     if (milliseconds === KV_BUDGET_MS) return kvReads === 'hangs';
-    if (milliseconds === D1_BUDGET_MS && (d1 === 'hangs' || feed === 'hangs' || d1Takes > D1_BUDGET_MS)) return true;
+    const hangs = [d1, feed, kvReads, usageDb].includes('hangs');
+    if (milliseconds === D1_BUDGET_MS && (hangs || d1Takes > D1_BUDGET_MS)) return true;
     const isOfRegion = REGION_BUDGETS_MS.includes(milliseconds) || milliseconds === D1_BUDGET_MS;
     return isOfRegion && (Object.values(location.regions).includes('hangs') || regionTakes > milliseconds);
   }
@@ -242,8 +262,8 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
   async function settle() {
     while (deferred.length > 0) {
       const work = Promise.all(deferred.splice(0));
-      const { d1, feed, kvReads, kvWrites, d1Takes, regionTakes } = location;
-      const reaches = [d1, feed, kvReads, kvWrites, ...Object.values(location.regions)];
+      const { d1, feed, kvReads, kvWrites, usageDb, d1Takes, regionTakes } = location;
+      const reaches = [d1, feed, kvReads, kvWrites, usageDb, ...Object.values(location.regions)];
       const isHanging = reaches.includes('hangs') || d1Takes > 0 || regionTakes > 0;
       await (isHanging ? Promise.race([work, scheduler.wait(1)]) : work);
     }
@@ -257,6 +277,7 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
     replicaLags: false,
     kvReads: 'answers',
     kvWrites: 'answers',
+    usageDb: 'answers',
     colo: null,
     regions: {},
     regionTakes: 0,
@@ -294,8 +315,10 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
       }
     },
     async asking(act) {
-      const counters = [d1, sessions, kvReads, kvWrites, regions];
-      const [fromD1, fromSessions, fromReads, fromWrites, fromRegions] = counters.map(({ length }) => length);
+      const counters = [d1, sessions, kvReads, kvWrites, regions, usageDb];
+      const [fromD1, fromSessions, fromReads, fromWrites, fromRegions, fromUsageDb] = counters.map(
+        ({ length }) => length,
+      );
       const result = await act();
       const queries = d1.slice(fromD1);
       const asked = {
@@ -306,6 +329,7 @@ export function openLocation(replaced: Partial<Env> = {}): Location {
         kvReads: kvReads.slice(fromReads),
         kvWrites: kvWrites.slice(fromWrites),
         regions: regions.slice(fromRegions),
+        usageDb: usageDb.slice(fromUsageDb),
       };
       return { asked, result };
     },

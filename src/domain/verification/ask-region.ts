@@ -65,6 +65,19 @@ export async function followRegion(services: Verification, now: number): Promise
   noteAnswer(services, link, { isUsable: told.ok && told.value !== null && isHeard, sentAt: now });
 }
 
+/**
+ * Asks the isolate's own region for the feed, and tells how that went. `failing`: there was no usable answer. `resting`: it
+ * is not asked at present. `off`: no verdict comes from a region here.
+ */
+export async function tellRegion(services: Verification): Promise<'ok' | 'failing' | 'resting' | 'off'> {
+  const { own } = services.region;
+  const now = readClock(services);
+  if (!hasRegion(services) || services.settings.maxStalenessMs === 0) return 'off';
+  if (!isAwake(own, now)) return 'resting';
+  await followRegion(services, now);
+  return own.misses === 0 && isAwake(own, readClock(services)) ? 'ok' : 'failing';
+}
+
 /** The isolate's own region. While that rests, the one near the primary. */
 function pickRegion({ regions, region }: Verification, now: number): (RegionLink & { name: RegionName }) | null {
   if (regions === null || region.own.name === null) return null;

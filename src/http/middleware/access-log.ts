@@ -33,7 +33,8 @@ export function accessLog() {
     const logsAll = (services?.settings.requestLog ?? c.env.REQUEST_LOG) === 'all';
     if (!logsAll && status < 400) return;
     const code = c.get('code') ?? null;
-    const isBounded = !logsAll && status < 500;
+    // A stranger has no key that was verified. Without a bound, an outage would be a line for each call of anyone.
+    const isBounded = !logsAll && (status < 500 || caller === undefined);
     if (isBounded && !sample.takes(code ?? String(status), services?.now() ?? Date.now())) {
       reportLater(c, sample);
       return;
