@@ -3,6 +3,7 @@ import type { Caller } from '../domain/authority/caller.ts';
 import type { PermissionName } from '../domain/permissions/permissions.ts';
 import type { Retry } from '../domain/retries/retry.ts';
 import type { Services } from '../domain/services.ts';
+import type { Tier } from '../domain/verification/hold-record.ts';
 import type { VerifiedKey } from '../domain/verification/key-record.ts';
 import type { DenialCode } from '../wire/denial.ts';
 
@@ -16,6 +17,10 @@ interface AnswerVariables {
   requestId: string;
   /** The `code` of an error answer. */
   code?: string;
+  /** When the services were made for the request (unix milliseconds); unset: they were not, and nothing was waited for. */
+  startedAt?: number;
+  /** Where the verdict about the calling key came from, and how long the call has waited for that and later verdicts. */
+  verification?: { tier: Tier | null; waitedMs: number };
   /** The code that the calling key was refused with after it was verified; unset: it was not refused. */
   keyDenial?: DenialCode;
 }

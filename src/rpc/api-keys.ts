@@ -22,14 +22,33 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
     const { apiKey, call, orgId, colo } = parseCall(given);
     const services = compose(this.env, this.ctx);
     learnRegion(services, colo);
+    const askedAt = services.now();
     const answer = (found: Verdict) => {
       const verdict = concealForeign(found, (other) => orgId === null || other === orgId);
       recordVerdict(services, verdict, call);
+      if (services.settings.requestLog === 'all') logVerdict(verdict, services.now() - askedAt);
       return toRpcVerdict(verdict);
     };
     const verdict = verifyKey(services, apiKey, call, () => payerOfAddress(call.clientIp, `Worker of ${orgId}`));
     return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
+}
+
+/**
+ * Writes one line for a verification, as the access log does for a request. `waitedMs` is what was waited for: the clock
+ * of Workers stands still while code runs.
+ */
+function logVerdict(verdict: Verdict, waitedMs: number): void {
+  console.log(
+    JSON.stringify({
+      message: 'verification',
+      code: verdict.allowed ? 'VALID' : verdict.code,
+      api_key_id: verdict.key?.id ?? null,
+      org_id: verdict.key?.orgId ?? null,
+      ms: Math.max(0, waitedMs),
+      tier: verdict.tier ?? 'none',
+    }),
+  );
 }
 
 function toRpcVerdict(verdict: Verdict): RpcVerdict<PermissionName> {

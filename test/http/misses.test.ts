@@ -332,7 +332,16 @@ test('keys that are wrong in their form are refused with nothing asked, however 
     }
     expectUnauthenticated(await here.call(null, 'GET /v2/api_keys/current'), 'MISSING_KEY');
   });
-  expect(asked).toEqual({ d1: [], feed: [], records: [], sessions: [], kvReads: [], kvWrites: [], regions: [] });
+  expect(asked).toEqual({
+    d1: [],
+    feed: [],
+    records: [],
+    sessions: [],
+    kvReads: [],
+    kvWrites: [],
+    regions: [],
+    usageDb: [],
+  });
   // They used up nothing of the budget.
   expectUnauthenticated(await here.current(good), 'UNKNOWN_KEY');
 });

@@ -65,7 +65,7 @@ async function poll(location: Location): Promise<void> {
   expect(asked.feed).toHaveLength(1);
 }
 
-const NOTHING = { d1: [], feed: [], records: [], sessions: [], kvReads: [], kvWrites: [], regions: [] };
+const NOTHING = { d1: [], feed: [], records: [], sessions: [], kvReads: [], kvWrites: [], regions: [], usageDb: [] };
 
 describe('a key that is', () => {
   test('in memory is verified with nothing asked', async () => {

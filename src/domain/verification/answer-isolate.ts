@@ -61,7 +61,7 @@ export async function followAsRegion(services: Verification): Promise<void> {
 
 async function findForIsolate(services: Verification, hash: string, mustPoll: boolean): Promise<Found | null> {
   const asOf = mustPoll ? null : recallAbsence(services, hash);
-  if (asOf !== null) return { outcome: 'absent', asOf };
+  if (asOf !== null) return { outcome: 'absent', asOf, tier: 'memory' };
   const looked = await lookUpInTiers({ services, hash, foundKey: () => {} }, mustPoll);
   return looked.outcome === 'found' || looked.outcome === 'absent' ? looked : null;
 }

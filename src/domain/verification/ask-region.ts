@@ -144,14 +144,14 @@ function findInAnswer(
     const asOf = sentAt - found.absentFor;
     if (!heard.isAbsentStill(asOf, now, settings.maxStalenessMs)) return null;
     holdAbsence(services, hash, asOf);
-    return { outcome: 'absent', asOf };
+    return { outcome: 'absent', asOf, tier: 'region' };
   }
   foundKey();
   const record = compile(found.record, now);
   if (record === null) return null;
   if (heard.isUsable(record, now, settings.maxStalenessMs)) {
     holdRecord(services, hash, record);
-    return { outcome: 'found', record };
+    return { outcome: 'found', record, tier: 'region' };
   }
   // The region's feed is too old. In an outage of this isolate's own, the record may be used by the grace.
   const held = services.memory.records.get(hash);

@@ -4,8 +4,14 @@ import type { Verification } from '../services.ts';
 import { compileKeyRecord, type KeyRecord } from './key-record.ts';
 import { readClock } from './read-clock.ts';
 
+/**
+ * Where an answer about a secret came from. `d1`: the nearest replica, or the primary where there is none. `primary`: the
+ * primary, which was asked as such.
+ */
+export type Tier = 'memory' | 'region' | 'kv' | 'd1' | 'primary';
+
 /** What a look-up has found of a secret. `asOf`: when that was certainly so, in unix milliseconds. */
-export type Found = { outcome: 'found'; record: KeyRecord } | { outcome: 'absent'; asOf: number };
+export type Found = ({ outcome: 'found'; record: KeyRecord } | { outcome: 'absent'; asOf: number }) & { tier: Tier };
 
 /** The secret whose record a call wants. */
 export interface Wanted {

@@ -4,7 +4,7 @@ import type { Verification } from '../services.ts';
 import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
 import { askRegion } from './ask-region.ts';
 import { D1_BUDGET_MS, isPollUnderWay, keepUp, pollIfDue, type ReadWithFeed } from './follow-feed.ts';
-import { compile, type Found, holdAbsence, holdLate, holdRecord, type Wanted } from './hold-record.ts';
+import { compile, type Found, holdAbsence, holdLate, holdRecord, type Tier, type Wanted } from './hold-record.ts';
 import type { KeyRecord } from './key-record.ts';
 import { admitLookUp, FREE_ADMISSION, type MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
@@ -46,7 +46,7 @@ export function recallRecord(services: Verification, hash: string, now: number):
 export async function lookUpRecord(services: Verification, hash: string, payer: () => MissPayer): Promise<LookUp> {
   const { memory, settings } = services;
   const asOf = recallAbsence(services, hash);
-  if (asOf !== null) return { outcome: 'absent', asOf };
+  if (asOf !== null) return { outcome: 'absent', asOf, tier: 'memory' };
   // A key in memory was found before, so this look-up is not a stranger's guess.
   const isKnown = memory.records.get(hash) !== undefined;
   const admission = isKnown ? FREE_ADMISSION : await admitLookUp(services, payer());
@@ -119,17 +119,17 @@ async function lookUpOnce(look: Look, mostAge: number, { read, early }: ReadBefo
   const { heard, memory } = services;
   const isUsable = (record: VerificationRecord) => heard.isUsable(record, readClock(services), mostAge);
 
-  const known = read === null ? null : conclude(look, read, isUsable);
+  const known = read === null ? null : conclude(look, { ...read, tier: 'primary' }, isUsable);
   if (known !== null && known !== 'outdated') return known;
 
   const held = memory.records.get(hash);
-  if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held };
+  if (held !== undefined && isUsable(held)) return { outcome: 'found', record: held, tier: 'memory' };
 
   const cached = await (early ?? readFromKv(look));
   if (!cached.ok) logFailure('KV could not be read', cached.reason);
   // A record in KV that cannot be compiled counts as a miss.
   const inKv = cached.ok && cached.value !== null ? compileCached(services, cached.value) : null;
-  if (inKv !== null && isUsable(inKv)) return found(services, hash, inKv);
+  if (inKv !== null && isUsable(inKv)) return found(services, hash, inKv, 'kv');
   return lookUpInD1(look, isUsable);
 }
 
@@ -153,16 +153,18 @@ async function lookUpInD1(look: Look, isUsable: (record: VerificationRecord) => 
   // A replica at this bookmark lacks at most the changes since the feed was last heard.
   const asOf = heard.lastHeardAt;
   const { clockSteps } = heard;
+  let tier: Tier = 'd1';
   let stored = await readFromD1(look, { bookmark: heard.lookupBookmark });
   if (stored.ok && stored.value !== null && !isUsable(stored.value)) {
     // The replica lacks a change that this isolate has heard of since or made itself, so the primary is read.
+    tier = 'primary';
     stored = await readFromD1(look, 'primary');
   }
   if (!stored.ok) {
     logFailure('D1 could not be read', stored.reason);
     return { outcome: 'unavailable' };
   }
-  const concluded = conclude(look, { record: stored.value, asOf, clockSteps }, isUsable);
+  const concluded = conclude(look, { record: stored.value, asOf, clockSteps, tier }, isUsable);
   if (concluded !== 'outdated' && concluded.outcome === 'found' && stored.value !== null) {
     defer(cache.write(look.hash, stored.value));
   }
@@ -172,7 +174,7 @@ async function lookUpInD1(look: Look, isUsable: (record: VerificationRecord) => 
 /** What follows from what D1 said of a secret, and keeps it in memory. */
 function conclude(
   { services, hash }: Look,
-  { record: stored, asOf, clockSteps }: ReadWithFeed,
+  { record: stored, asOf, clockSteps, tier }: ReadWithFeed & { tier: Tier },
   isUsable: (record: VerificationRecord) => boolean,
 ): LookUp | 'outdated' {
   const { heard, settings } = services;
@@ -181,11 +183,11 @@ function conclude(
     const isKnown = heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
     if (!isKnown || heard.clockSteps !== clockSteps) return 'outdated';
     holdAbsence(services, hash, asOf);
-    return { outcome: 'absent', asOf };
+    return { outcome: 'absent', asOf, tier };
   }
   if (!isUsable(stored)) return 'outdated';
   const record = compile(stored, readClock(services));
-  return record === null ? { outcome: 'unavailable' } : found(services, hash, record);
+  return record === null ? { outcome: 'unavailable' } : found(services, hash, record, tier);
 }
 
 /**
@@ -232,9 +234,9 @@ export async function lookUpInPrimary(services: Verification, hash: string): Pro
     logFailure('D1 could not be read', stored.reason);
     return { outcome: 'unavailable' };
   }
-  if (stored.value === null) return { outcome: 'absent', asOf };
+  if (stored.value === null) return { outcome: 'absent', asOf, tier: 'primary' };
   const record = compile(stored.value);
-  return record === null ? { outcome: 'unavailable' } : { outcome: 'found', record };
+  return record === null ? { outcome: 'unavailable' } : { outcome: 'found', record, tier: 'primary' };
 }
 
 function compileCached(
@@ -244,7 +246,7 @@ function compileCached(
   return compile(record, cachedSince(writtenAt, readClock(services)));
 }
 
-function found(services: Verification, hash: string, record: KeyRecord): LookUp {
+function found(services: Verification, hash: string, record: KeyRecord, tier: Tier): LookUp {
   holdRecord(services, hash, record);
-  return { outcome: 'found', record };
+  return { outcome: 'found', record, tier };
 }

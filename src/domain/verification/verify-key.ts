@@ -2,15 +2,22 @@ import type { Denial } from '../../wire/denial.ts';
 import { hashApiKey, isWellFormedUnderAny } from '../secrets/api-key-format.ts';
 import type { Verification } from '../services.ts';
 import { type Call, decideAccess } from './decide-access.ts';
+import type { Tier } from './hold-record.ts';
 import type { KeyRecord, VerifiedKey } from './key-record.ts';
 import { type LookUp, lookUpInPrimary, lookUpRecord, recallRecord } from './look-up-record.ts';
 import type { MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
 
-/** `key` of a refusal: the refused key; null when there is none. */
-export type Verdict = { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord } | DeniedVerdict;
+/** `key` of a refusal: the refused key; null when there is none. `tier`: where it was found; null: nowhere. */
+export type Verdict =
+  | { allowed: true; key: VerifiedKey; secretHash: string; record: KeyRecord; tier: Tier }
+  | DeniedVerdict;
 
-export type DeniedVerdict = { allowed: false; key: Pick<VerifiedKey, 'id' | 'orgId'> | null } & Denial;
+export type DeniedVerdict = {
+  allowed: false;
+  key: Pick<VerifiedKey, 'id' | 'orgId'> | null;
+  tier: Tier | null;
+} & Denial;
 
 /**
  * Decides about one call with a key. The verdict is synchronous for a key in memory (nearly always), else a promise.
@@ -23,9 +30,9 @@ export function verifyKey(
   call: Call,
   payer: () => MissPayer,
 ): Verdict | Promise<Verdict> {
-  if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null };
+  if (apiKey === null || apiKey === '') return { allowed: false, code: 'MISSING_KEY', key: null, tier: null };
   if (!isWellFormedUnderAny(apiKey, services.settings.acceptedPrefixes)) {
-    return { allowed: false, code: 'MALFORMED_KEY', key: null };
+    return { allowed: false, code: 'MALFORMED_KEY', key: null, tier: null };
   }
   return verifyHash(services, hashApiKey(apiKey), call, payer);
 }
@@ -39,7 +46,9 @@ export function verifyHash(
 ): Verdict | Promise<Verdict> {
   const now = readClock(services);
   const held = recallRecord(services, hash, now);
-  return held !== null ? decide(hash, held, call, now) : lookUpAndDecide(services, hash, call, payer);
+  return held !== null
+    ? decide({ record: held, tier: 'memory' }, hash, call, now)
+    : lookUpAndDecide(services, hash, call, payer);
 }
 
 async function lookUpAndDecide(
@@ -61,24 +70,24 @@ export async function confirmHash(services: Verification, hash: string, call: Ca
 function decideFound(services: Verification, hash: string, found: LookUp, call: Call): Verdict {
   switch (found.outcome) {
     case 'over_budget':
-      return { allowed: false, code: 'RATE_LIMITED', key: null };
+      return { allowed: false, code: 'RATE_LIMITED', key: null, tier: null };
     case 'unavailable':
-      return { allowed: false, code: 'UNAVAILABLE', key: null };
+      return { allowed: false, code: 'UNAVAILABLE', key: null, tier: null };
     case 'absent':
-      return { allowed: false, code: 'UNKNOWN_KEY', key: null };
+      return { allowed: false, code: 'UNKNOWN_KEY', key: null, tier: found.tier };
     case 'found':
-      return decide(hash, found.record, call, readClock(services));
+      return decide(found, hash, call, readClock(services));
   }
 }
 
-function decide(hash: string, record: KeyRecord, call: Call, now: number): Verdict {
+function decide({ record, tier }: { record: KeyRecord; tier: Tier }, hash: string, call: Call, now: number): Verdict {
   const decision = decideAccess(record, call, now);
-  if (!decision.allowed) return { ...decision, key: { id: record.keyId, orgId: record.orgId } };
-  return { allowed: true, key: record.verified, secretHash: hash, record };
+  if (!decision.allowed) return { ...decision, key: { id: record.keyId, orgId: record.orgId }, tier };
+  return { allowed: true, key: record.verified, secretHash: hash, record, tier };
 }
 
-/** Why a verdict refuses, without whose key it was. */
-export function denialOf({ allowed: _allowed, key: _key, ...denial }: DeniedVerdict): Denial {
+/** Why a verdict refuses, without whose key it was and where that was found. */
+export function denialOf({ allowed: _allowed, key: _key, tier: _tier, ...denial }: DeniedVerdict): Denial {
   return denial;
 }
 
@@ -86,5 +95,5 @@ export function denialOf({ allowed: _allowed, key: _key, ...denial }: DeniedVerd
 export function concealForeign(verdict: Verdict, mayKnowOf: (orgId: number) => boolean): Verdict {
   return verdict.key === null || mayKnowOf(verdict.key.orgId)
     ? verdict
-    : { allowed: false, code: 'UNKNOWN_KEY', key: null };
+    : { allowed: false, code: 'UNKNOWN_KEY', key: null, tier: verdict.tier };
 }

@@ -23,12 +23,15 @@ const REPORT_AFTER_MS = 25_000;
  * route's pattern and never the URL, because a client may have put anything into a URL, a key included. Of refused
  * calls (4xx), only the first of each minute have a line each, by code. A further line says how many were dropped, by
  * code. With `all`, none is dropped.
+ *
+ * The clock of Workers stands still while code runs, and moves on when something is waited for. So the times are what was
+ * waited for, storage and the client's body, and not what was computed: 0 for a key in memory.
  */
 export function accessLog() {
   const sample = new Sample();
   return createMiddleware<HttpEnv>(async (c, next) => {
     await next();
-    const { services, caller } = c.var;
+    const { services, caller, startedAt, verification } = c.var;
     const { status } = c.res;
     const logsAll = (services?.settings.requestLog ?? c.env.REQUEST_LOG) === 'all';
     if (!logsAll && status < 400) return;
@@ -50,6 +53,10 @@ export function accessLog() {
         code,
         api_key_id: caller?.apiKeyId ?? null,
         org_id: caller?.user.orgId ?? null,
+        // A clock that was set back meanwhile tells nothing.
+        ms: services === undefined || startedAt === undefined ? 0 : Math.max(0, services.now() - startedAt),
+        verification_ms: Math.max(0, verification?.waitedMs ?? 0),
+        tier: verification?.tier ?? 'none',
       }),
     );
   });

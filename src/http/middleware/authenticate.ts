@@ -20,6 +20,7 @@ export function provideServices(compose: Compose) {
     const services = compose(c.env, c.executionCtx);
     learnRegion(services, c.req.raw.cf?.colo);
     c.set('services', services);
+    c.set('startedAt', services.now());
     await next();
   });
 }
@@ -57,7 +58,10 @@ async function resolveCaller(c: Context<CallEnv>, next: Next, keys: string[]): P
   // X-Forwarded-For.
   const clientIp = c.req.header('CF-Connecting-IP') ?? null;
   const call = { clientIp, needs: [] };
-  const verdict = await verifyKey(c.get('services'), apiKey, call, () => payerOfAddress(clientIp));
+  const services = c.get('services');
+  const askedAt = services.now();
+  const verdict = await verifyKey(services, apiKey, call, () => payerOfAddress(clientIp));
+  c.set('verification', { tier: verdict.tier, waitedMs: services.now() - askedAt });
   if (!verdict.allowed) {
     recordVerdict(c.get('services'), verdict, call);
     return fail(c, { refused: 'denied', ...denialOf(verdict) });

@@ -50,7 +50,7 @@ export function confirmed(permission: PermissionName) {
 export function stillAllowed(permission: PermissionName) {
   return createMiddleware<CallEnv>(async (c, next) => {
     note(c, permission);
-    const again = await reverifyCaller(c.get('services'), c.get('caller'), [permission]);
+    const again = await noteWaiting(c, reverifyCaller(c.get('services'), c.get('caller'), [permission]));
     if (again.refused) return fail(c, again);
     c.set('caller', again.caller);
     await next();
@@ -58,10 +58,19 @@ export function stillAllowed(permission: PermissionName) {
 }
 
 async function confirm(c: Context<CallEnv>, permission: PermissionName): Promise<Response | null> {
-  const again = await confirmCaller(c.get('services'), c.get('caller'), [permission]);
+  const again = await noteWaiting(c, confirmCaller(c.get('services'), c.get('caller'), [permission]));
   if (again.refused) return fail(c, again);
   c.set('caller', again.caller);
   return null;
+}
+
+/** Adds the time that a further verdict about the caller takes to what the call has waited for verdicts. */
+async function noteWaiting<Value>(c: Context<CallEnv>, verdict: Promise<Value>): Promise<Value> {
+  const { services, verification = { tier: null, waitedMs: 0 } } = c.var;
+  const askedAt = services.now();
+  const value = await verdict;
+  c.set('verification', { ...verification, waitedMs: verification.waitedMs + services.now() - askedAt });
+  return value;
 }
 
 /** Puts down what the call asks for, so that its use is counted by it. */
