@@ -1,8 +1,9 @@
 import type { AuditEvent } from '../../domain/audit/list-audit-events.ts';
+import type { AuditEventAnswer } from '../answers/audit-events.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** The audit event of the contract. */
-export function auditEventObject(event: AuditEvent) {
+export function auditEventObject(event: AuditEvent): AuditEventAnswer {
   return {
     id: event.id,
     at: formatTimestamp(event.at),

@@ -4,6 +4,7 @@ import type { Revoked } from '../../domain/keys/revoke-key.ts';
 import { effectivePermissions } from '../../domain/permissions/permissions.ts';
 import type { AccessExplanation } from '../../domain/verification/explain-access.ts';
 import type { VerifiedKey } from '../../domain/verification/key-record.ts';
+import type { ExplanationAnswer, KeyAnswer, RevokedAnswer, VerifiedKeyAnswer } from '../answers/keys.ts';
 import { effectiveByObject } from './effective-by-object.ts';
 import { formatTimestamp } from './timestamps.ts';
 
@@ -18,10 +19,8 @@ interface KeyView {
   previousSecrets: ReadonlyMap<number, PreviousSecret>;
 }
 
-export type KeyObject = ReturnType<typeof keyObject>;
-
 /** The key object of the contract, its fields in the contract's order. Routes call `showKey` or `showKeys`. */
-export function keyObject(key: Key, { now, includeAllPermissions, lastUses, previousSecrets }: KeyView) {
+export function keyObject(key: Key, { now, includeAllPermissions, lastUses, previousSecrets }: KeyView): KeyAnswer {
   return {
     id: key.id,
     label: key.label,
@@ -52,7 +51,7 @@ export function keyObject(key: Key, { now, includeAllPermissions, lastUses, prev
   } satisfies Record<KeyFieldOnWire, unknown> & Record<string, unknown>;
 }
 
-function previousSecretObject(previous: PreviousSecret | undefined) {
+function previousSecretObject(previous: PreviousSecret | undefined): KeyAnswer['previous_secret'] {
   if (previous === undefined) return null;
   const { hint, retiresAt, lastUsedAt } = previous;
   return {
@@ -92,12 +91,12 @@ export const READ_ONLY_KEY_FIELDS: readonly string[] = [
 ];
 
 /** The answer to a revocation. */
-export function revokedObject({ keyId, effectiveBy }: Revoked) {
+export function revokedObject({ keyId, effectiveBy }: Revoked): RevokedAnswer {
   return { id: keyId, status: 'success', effective_by: effectiveByObject(effectiveBy) };
 }
 
 /** A verified key, as `GET /current` and `POST /verify` show it. All of it comes from the verification itself. */
-export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
+export function currentKeyObject(key: VerifiedKey, clientIp: string | null): VerifiedKeyAnswer {
   return {
     id: key.id,
     label: key.label,
@@ -113,6 +112,6 @@ export function currentKeyObject(key: VerifiedKey, clientIp: string | null) {
 }
 
 /** The answer of `POST /explain/{id}`: the verdict, and every check behind it. */
-export function explanationObject({ decision, checks }: AccessExplanation) {
+export function explanationObject({ decision, checks }: AccessExplanation): ExplanationAnswer {
   return { verdict: { allowed: decision.allowed, code: decision.allowed ? 'VALID' : decision.code }, checks };
 }

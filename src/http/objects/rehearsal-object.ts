@@ -1,8 +1,9 @@
 import type { Rehearsal } from '../../domain/rehearsal/rehearse.ts';
+import type { RehearsalAnswer } from '../answers/rehearsals.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** What a rehearsal of a change of one key found, as the contract has it. */
-export function rehearsalObject({ calls, refused, refusedAlready, unknown, ...found }: Rehearsal) {
+export function rehearsalObject({ calls, refused, refusedAlready, unknown, ...found }: Rehearsal): RehearsalAnswer {
   return {
     calls,
     refused,

@@ -3,8 +3,9 @@ import { findPreviousSecrets } from '../../domain/keys/previous-secret.ts';
 import type { KeyWithSecret } from '../../domain/keys/replay-key.ts';
 import type { Services } from '../../domain/services.ts';
 import { findLastUses } from '../../domain/usage/report-usage.ts';
+import type { ChangedKeyAnswer, KeyAnswer, KeyWithSecretAnswer } from '../answers/keys.ts';
 import { effectiveByObject } from './effective-by-object.ts';
-import { type KeyObject, keyObject } from './key-object.ts';
+import { keyObject } from './key-object.ts';
 
 /*
  * Every answer shows keys through this file, each with the time of its last use. While usage cannot be read, that time
@@ -17,24 +18,31 @@ interface Shown {
 }
 
 /** The key objects of a list. */
-export async function showKeys(services: Services, keys: readonly Key[], shown: Shown = {}): Promise<KeyObject[]> {
+export async function showKeys(services: Services, keys: readonly Key[], shown: Shown = {}): Promise<KeyAnswer[]> {
   const toObject = await prepare(services, keys, shown);
   return keys.map(toObject);
 }
 
 /** The key object of one key. */
-export async function showKey(services: Services, key: Key, shown: Shown = {}): Promise<KeyObject> {
+export async function showKey(services: Services, key: Key, shown: Shown = {}): Promise<KeyAnswer> {
   const toObject = await prepare(services, [key], shown);
   return toObject(key);
 }
 
 /** A key as a change left it, and by when the change holds. */
-export async function showChangedKey(services: Services, { key, effectiveBy }: ChangedKey) {
+export async function showChangedKey(services: Services, { key, effectiveBy }: ChangedKey): Promise<ChangedKeyAnswer> {
   return { ...(await showKey(services, key)), effective_by: effectiveByObject(effectiveBy) };
 }
 
 /** A key as it was when a secret was made for it, with that secret last. */
-export function showKeyWithSecret({ key, apiKey, madeAt, lastUsedAt, previous, effectiveBy }: KeyWithSecret) {
+export function showKeyWithSecret({
+  key,
+  apiKey,
+  madeAt,
+  lastUsedAt,
+  previous,
+  effectiveBy,
+}: KeyWithSecret): KeyWithSecretAnswer {
   const lastUses =
     lastUsedAt === undefined ? null : new Map(lastUsedAt === null ? [] : [[key.id, lastUsedAt] as const]);
   const previousSecrets = new Map(previous === null ? [] : [[key.id, previous] as const]);

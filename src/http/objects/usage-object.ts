@@ -1,9 +1,10 @@
 import type { UsageReport } from '../../domain/usage/report-usage.ts';
 import { toDate } from '../../domain/verification/expiration.ts';
+import type { UsageAnswer } from '../answers/keys.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 /** The usage of a key as the contract has it; `refused_sources` is where refused calls came from. */
-export function usageObject(report: UsageReport) {
+export function usageObject(report: UsageReport): Omit<UsageAnswer, 'id'> {
   return {
     totals: report.totals,
     days: report.days.map(({ day, counts }) => ({ date: toDate(day), ...counts })),

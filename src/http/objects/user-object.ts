@@ -1,7 +1,8 @@
 import { createdAtSeconds, statusOf, type User } from '../../domain/users/user.ts';
+import type { UserAnswer } from '../answers/users.ts';
 
 /** The user object of the contract. */
-export function userObject(user: User) {
+export function userObject(user: User): UserAnswer {
   return {
     id: user.id,
     org_id: user.orgId,

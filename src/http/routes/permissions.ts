@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
 import { CATALOGUE } from '../../domain/permissions/catalogue.ts';
+import type { CatalogueAnswer } from '../answers/permissions.ts';
 import type { CallEnv } from '../context.ts';
 
 /** The catalogue as the contract gives it; `order` counts from 1 within its parent. */
-const CATALOGUE_ANSWER = {
+const CATALOGUE_ANSWER: CatalogueAnswer = {
   sections: CATALOGUE.map((section, sectionIndex) => ({
     name: section.name,
     order: sectionIndex + 1,

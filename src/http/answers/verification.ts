@@ -1,0 +1,48 @@
+import * as z from 'zod';
+import { verifiedKey } from './keys.ts';
+
+/*
+ * Answers about keys that a backend or a gateway asks about.
+ */
+
+/** The codes of a key that is not valid. What is no verdict, `RATE_LIMITED` and `UNAVAILABLE`, is an error answer. */
+const REFUSALS = [
+  'MISSING_KEY',
+  'MALFORMED_KEY',
+  'UNKNOWN_KEY',
+  'REVOKED',
+  'PAUSED',
+  'USER_DISABLED',
+  'EXPIRED',
+  'IP_NOT_ALLOWED',
+  'PERMISSION_DENIED',
+] as const;
+
+export const verdict = z
+  .union([
+    z
+      .object({ valid: z.literal(true), code: z.literal('VALID'), key: verifiedKey })
+      .meta({ id: 'ValidKey', description: 'The call may go on.' }),
+    z
+      .object({ valid: z.literal(false), code: z.enum(REFUSALS) })
+      .meta({ id: 'InvalidKey', description: 'The call must be refused.' }),
+  ])
+  .meta({ id: 'Verdict', description: 'Whether the key allows the call. Every verdict is a 200.' });
+
+export const introspection = z
+  .union([
+    z
+      .object({
+        active: z.literal(true),
+        scope: z.string().meta({ description: 'The permissions of the key, separated by spaces.' }),
+        sub: z.string().meta({ description: 'The id of the user that the key is linked to.' }),
+        client_id: z.string().meta({ description: 'The id of the key.' }),
+        exp: z.int().optional().meta({ description: 'When the token stops working, in unix seconds.' }),
+        iat: z.int().meta({ description: 'When the key was created, in unix seconds.' }),
+      })
+      .meta({ id: 'ActiveToken' }),
+    z.object({ active: z.literal(false) }).meta({ id: 'InactiveToken' }),
+  ])
+  .meta({ id: 'Introspection', description: 'What RFC 7662 says of a token.' });
+
+export type ActiveTokenAnswer = Extract<z.output<typeof introspection>, { active: true }>;
