@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
+import { apiDocument } from '../http/document/document.ts';
 
 /*
  * Prepares the static files that Cloudflare serves beside the Worker. Run as a command, it does that for the checkout
@@ -14,6 +15,12 @@ const HEADERS = `/console/*
   Cache-Control: public, max-age=31536000, immutable
   X-Content-Type-Options: nosniff
   Content-Security-Policy: default-src 'none'; frame-ancestors 'none'
+
+/openapi.json
+  X-Content-Type-Options: nosniff
+  Referrer-Policy: no-referrer
+  Content-Security-Policy: default-src 'none'; frame-ancestors 'none'
+  Strict-Transport-Security: max-age=31536000
 `;
 
 /**
@@ -34,6 +41,7 @@ export function buildAssets(root: string = ROOT): void {
   }
   const current = new Set(Object.values(paths).map((path) => path.slice('/console/'.length)));
   for (const file of readdirSync(to)) if (!current.has(file)) rmSync(join(to, file), { force: true });
+  writeIfChanged(join(root, '.assets/openapi.json'), Buffer.from(JSON.stringify(apiDocument())));
   writeIfChanged(join(root, '.assets/_headers'), Buffer.from(HEADERS));
   writeIfChanged(join(root, 'src/console/asset-paths.ts'), Buffer.from(manifest(paths)));
 }
