@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import worker from '../../src/worker.ts';
+import { findUndocumented } from './document.ts';
 
 /**
  * Lifts the limit on secrets that leave, as the limits on calls are lifted: a test file rotates more often than a user
@@ -34,7 +35,10 @@ export interface CallOptions {
   app?: { fetch: (request: Request, env: Env, context: ExecutionContext) => Response | Promise<Response> };
 }
 
-/** Makes one call, such as `POST /v2/api_keys`, through the Worker's front door, and waits for its deferred work. */
+/**
+ * Makes one call, such as `POST /v2/api_keys`, through the Worker's front door, and waits for its deferred work. Throws if
+ * the answer is not in the document of the API.
+ */
 export async function call(key: string | null, route: string, options: CallOptions = {}): Promise<Answer> {
   const [method = '', path = ''] = route.split(' ');
   const { body, ip = '203.0.113.7', app = worker } = options;
@@ -54,6 +58,8 @@ export async function call(key: string | null, route: string, options: CallOptio
   const response = await app.fetch(request, { ...env, ...LIFTED, ...options.env }, context);
   const text = await response.text();
   await waitOnExecutionContext(context);
+  const undocumented = findUndocumented({ method, path, status: response.status, headers: response.headers, text });
+  if (undocumented !== null) throw new Error(undocumented);
   // An answer to HEAD has a type and no body.
   const isJson = text !== '' && response.headers.get('Content-Type')?.startsWith('application/json');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
