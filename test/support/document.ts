@@ -19,6 +19,7 @@ interface Given {
 
 interface Media {
   schema?: { $ref?: string };
+  example?: unknown;
 }
 
 interface Response {
@@ -27,6 +28,8 @@ interface Response {
 }
 
 interface Operation {
+  operationId: string;
+  requestBody?: { content: Record<string, Media> };
   parameters?: { name: string; in: string; schema: { type?: string } }[];
   responses: Record<string, Response & { $ref?: string }>;
 }
@@ -80,10 +83,11 @@ function close<Value>(schema: Value): Value {
   return (isOpen ? { ...closed, additionalProperties: false } : closed) as Value;
 }
 
-/** What is wrong with an answer of `/v2`, as the document has it; null when nothing is. */
+/** What is wrong with an answer, as the document has it; null when nothing is. */
 export function findUndocumented(given: Given): string | null {
   const path = given.path.replace(/[?#].*$/, '');
-  if (!path.startsWith('/v2/')) return null;
+  // The console has pages of its own.
+  if (path === '/console' || path.startsWith('/console/')) return null;
   const method = given.method === 'HEAD' ? 'GET' : given.method;
   const found = OPERATIONS.find((one) => one.method === method && one.pattern.test(path));
   const problem = found === undefined ? findInUnknown(given) : findIn(found.operation, given, given.method === 'HEAD');
@@ -111,7 +115,8 @@ function resolve(response: Response & { $ref?: string }): Response {
   return response.$ref === undefined ? response : (sharedResponses[nameIn(response.$ref)] ?? {});
 }
 
-function nameIn(reference: string): string {
+/** The name of the component that a reference is to. */
+export function nameIn(reference: string): string {
   return reference.slice(reference.lastIndexOf('/') + 1);
 }
 
@@ -119,7 +124,8 @@ function isValid(value: unknown, schema: Schema): boolean {
   return validate(value, schema, '2020-12').valid;
 }
 
-function findInBody(body: unknown, schemaName: string): string | null {
+/** What is wrong with a value, as one of the schemas of the document has it; null when nothing is. */
+export function findInBody(body: unknown, schemaName: string): string | null {
   const { valid, errors } = validate(body, strict[schemaName] ?? false, '2020-12', lookup);
   return valid ? null : `${schemaName}: ${errors.map((one) => `${one.instanceLocation} ${one.error}`).join(' ')}`;
 }

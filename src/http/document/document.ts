@@ -39,12 +39,13 @@ const HEADERS: Record<string, oas31.HeaderObject> = {
     schema: { const: 'true' },
   },
   Challenge: {
-    description:
-      'What is wrong with the key, or which permission is missing (RFC 6750). A 403 has it for a permission only.',
-    schema: {
-      type: 'string',
-      examples: ['Bearer realm="latchkey", error="insufficient_scope", scope="api_key_manage"'],
-    },
+    description: 'What is wrong with the key (RFC 6750). Without `error`: there was none.',
+    required: true,
+    schema: { type: 'string', examples: ['Bearer realm="latchkey", error="invalid_token", error_description="…"'] },
+  },
+  ScopeChallenge: {
+    description: 'The permission that is missing (RFC 6750). Left out where another reason refuses the call.',
+    schema: { type: 'string', examples: ['Bearer realm="latchkey", error="insufficient_scope", scope="review_read"'] },
   },
   RetryAfter: {
     description: 'When to try again, in seconds.',

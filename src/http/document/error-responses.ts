@@ -31,16 +31,11 @@ export function errorResponse(kind: ErrorResponse): [string, oas31.ReferenceObje
 }
 
 /** The header that comes with a status beside those of every answer. */
-const HEADERS_BY_STATUS: Record<number, string> = {
-  401: 'WWW-Authenticate',
-  403: 'WWW-Authenticate',
-  429: 'Retry-After',
-  503: 'Retry-After',
-};
-
-const COMPONENT_OF_HEADER: Record<string, string> = {
-  'WWW-Authenticate': 'Challenge',
-  'Retry-After': 'RetryAfter',
+const HEADERS_BY_STATUS: Record<number, Record<string, oas31.ReferenceObject>> = {
+  401: { 'WWW-Authenticate': { $ref: '#/components/headers/Challenge' } },
+  403: { 'WWW-Authenticate': { $ref: '#/components/headers/ScopeChallenge' } },
+  429: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
+  503: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
 };
 
 /** All error responses, for the components of the document. */
@@ -51,12 +46,11 @@ export const ERROR_RESPONSES: NonNullable<ZodOpenApiComponentsObject['responses'
 function responseOf(kind: string, codes: Codes): ZodOpenApiResponseObject {
   const { plain, problem } = errorSchemas(kind, codes);
   const { status } = ERROR_CODES[codes[0]];
-  const extra = HEADERS_BY_STATUS[status];
   return {
     description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].when}`).join('\n\n'),
     headers: {
       'X-Request-Id': { $ref: '#/components/headers/RequestId' },
-      ...(extra === undefined ? {} : { [extra]: { $ref: `#/components/headers/${COMPONENT_OF_HEADER[extra]}` } }),
+      ...HEADERS_BY_STATUS[status],
     },
     content: {
       'application/json': { schema: plain },

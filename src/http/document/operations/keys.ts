@@ -200,6 +200,7 @@ export const keyPaths: ZodOpenApiPathsObject = {
       summary: 'Create a key',
       description: `Makes a key and gives its secret. No key reaches further than the one that made it. ${IDEMPOTENT}`,
       needs: 'api_key_manage',
+      mayBeMissing: true,
       body: newKey,
       isRetryable: true,
       answer: { status: 201, description: 'The key and its secret.', schema: keyWithSecret },
