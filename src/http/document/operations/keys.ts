@@ -175,6 +175,7 @@ export const keyPaths: ZodOpenApiPathsObject = {
       summary: 'List keys',
       description: `The keys that the caller has access to, newest first. ${READ_AS_TEXT}`,
       needs: 'api_key_read',
+      mayBeMissing: true,
       parameters: describeQuery(keyListQuery, {
         ...PAGING,
         status: {
