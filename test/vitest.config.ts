@@ -72,6 +72,8 @@ export default defineConfig({
                 REQUEST_LOG: 'all',
                 MIGRATIONS: migrations,
                 USAGE_MIGRATIONS: usageMigrations,
+                FUZZ_CASES: process.env.FUZZ_CASES ?? '300',
+                FUZZ_SEED: process.env.FUZZ_SEED ?? String(Math.floor(Math.random() * 2 ** 31)),
                 // Counting goes on after a call has ended; only the tests of it wait for that.
                 USAGE: 'off',
               },

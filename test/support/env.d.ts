@@ -2,6 +2,9 @@ declare namespace Cloudflare {
   interface Env {
     MIGRATIONS: import('cloudflare:test').D1Migration[];
     USAGE_MIGRATIONS: import('cloudflare:test').D1Migration[];
+    /** How many requests are made from the document, and from which seed. */
+    FUZZ_CASES: string;
+    FUZZ_SEED: string;
   }
 }
 
