@@ -64,12 +64,21 @@ export function describeBody<Input extends object>(
       }
       for (const [name, words] of Object.entries<FieldWords>(fields)) {
         const property = properties[name];
-        properties[name] = { ...(typeof property === 'object' ? property : {}), ...words };
+        properties[name] = sayDefault({ ...(typeof property === 'object' ? property : {}), ...words });
       }
       for (const name of ignored) properties[name] = { description: 'Read-only: accepted and ignored.' };
     },
   });
   return validates;
+}
+
+/**
+ * Says the default of a field in its description. Generators of types take a field with the keyword for one that is always
+ * there, in requests too.
+ */
+function sayDefault({ default: value, ...property }: FieldWords): FieldWords {
+  const isEmpty = value === undefined || value === null || value === '' || Array.isArray(value);
+  return isEmpty ? property : { ...property, description: `${property.description} Left out: ${value}.` };
 }
 
 /** The JSON schema of what goes into a schema. */

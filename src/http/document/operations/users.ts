@@ -40,7 +40,7 @@ const newUser = describeBody(newUserBody, newUserBody, {
   id: 'NewUser',
   fields: {
     ...PERSON,
-    role: { description: 'A role that the caller may give. Left out: the narrowest that can write.' },
+    role: { description: 'A role that the caller may give.' },
     org_id: { description: "By PROVIDER only. Left out: the caller's own." },
     ...KEPT_NOT,
     send_invitation: NOT_KEPT,
