@@ -277,3 +277,21 @@ test('the local explorer, which would write the database for anyone, is not ther
     expect(await answer.json()).toMatchObject({ code: 'NOT_FOUND' });
   }
 });
+
+test('the document of the API and its reference are served with their policies', async () => {
+  const service = await start(newState());
+  const read = (path: string) => fetch(`http://127.0.0.1:${service.port}${path}`, { redirect: 'manual' });
+  for (const [path, type, policy] of [
+    ['/openapi.json', /^application\/json/, /^default-src 'none'; frame-ancestors 'none'$/],
+    ['/docs', /^text\/html/, /script-src 'self'/],
+    ['/docs/errors', /^text\/html/, /script-src 'self'/],
+  ] as const) {
+    const answer = await read(path);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('Content-Type')).toMatch(type);
+    expect(answer.headers.get('Content-Security-Policy')).toMatch(policy);
+    expect(answer.headers.get('X-Content-Type-Options')).toBe('nosniff');
+  }
+  const [file = ''] = /\/docs-files\/reference\.\w+\.js/.exec(await (await read('/docs')).text()) ?? [];
+  expect((await read(file)).headers.get('Cache-Control')).toContain('immutable');
+});
