@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { ApiDocument } from '../http/document/document.ts';
 import { type PageFiles, page } from './page.ts';
-import { fieldsOf, fieldTable, nameOf, type Shape, typeOf } from './shapes.ts';
+import { fieldsOf, fieldTable, nameOf, type Shape, type Side, typeOf } from './shapes.ts';
 import { each, inline, json, NOTHING, type Part, prose } from './words.ts';
 
 /*
@@ -49,6 +49,11 @@ export function referencePage(document: ApiDocument, files: PageFiles): string {
   );
   const groups = shown.tags.map((tag) => ({ ...tag, calls: calls.filter(({ tags }) => tags.includes(tag.name)) }));
   const objects = Object.entries(shown.components.schemas).filter(([name]) => !/(Error|Problem)$/.test(name));
+  const bodies = new Set(
+    calls.flatMap(({ requestBody }) =>
+      Object.values(requestBody?.content ?? {}).map(({ schema }) => nameOf(schema?.$ref ?? '')),
+    ),
+  );
   return page(files, {
     title: 'API reference',
     here: 'reference',
@@ -81,7 +86,7 @@ ${each(
 ${each(group.calls, (call) => callPart(call, shown))}</section>`,
 )}
 <section class="sect" id="objects" data-group><h2>Objects</h2><p>What bodies and answers are made of. An answer may gain fields.</p>
-${each(objects, ([name, shape]) => objectPart(name, shape, shown))}</section>
+${each(objects, ([name, shape]) => objectPart(name, shape, bodies.has(name) ? 'body' : 'answer', shown))}</section>
 </div>
 </div>`,
   });
@@ -107,7 +112,7 @@ ${
         parameters.map(({ name, schema, required = false, description: meaning = '', in: place }) => ({
           name,
           shape: schema,
-          isRequired: required,
+          mark: required ? 'required' : undefined,
           description: meaning,
           place,
         })),
@@ -125,7 +130,7 @@ function bodyPart({ required = false, content }: NonNullable<Operation['requestB
     const name = nameOf(schema.$ref ?? '');
     return html`<h4>Body: <a href="#${name}">${name}</a>${required ? NOTHING : html` <small>may be left out</small>`}</h4>
 <p class="fine"><code>${type}</code></p>
-${fieldsOf(withoutIgnored(shown.components.schemas[name] ?? {}), 'Fields', shown.components.schemas)}
+${fieldsOf(withoutIgnored(shown.components.schemas[name] ?? {}), 'body', 'Fields', shown.components.schemas)}
 ${example === undefined ? NOTHING : json(example)}`;
   });
 }
@@ -198,11 +203,11 @@ ${
 </form></details>`;
 }
 
-function objectPart(name: string, shape: Shape, shown: Shown): Part {
+function objectPart(name: string, shape: Shape, side: Side, shown: Shown): Part {
   const { description = '' } = shape;
   return html`<article id="${name}" data-entry aria-labelledby="${name}-name">
 <h3 id="${name}-name"><a href="#${name}">${name}</a></h3>
 ${description === '' ? NOTHING : prose(description)}
-${shape.properties === undefined ? html`<p class="fine">${typeOf(shape)}</p>` : fieldsOf(withoutIgnored(shape), 'Fields', shown.components.schemas)}
+${shape.properties === undefined ? html`<p class="fine">${typeOf(shape)}</p>` : fieldsOf(withoutIgnored(shape), side, 'Fields', shown.components.schemas)}
 </article>`;
 }

@@ -69,7 +69,8 @@ function limitsOf(shape: Shape): string {
 interface Row {
   name: string;
   shape: Shape;
-  isRequired: boolean;
+  /** What stands below the name: that it must be there, or may be missing. */
+  mark?: string | undefined;
   description: string;
   /** Where it goes, such as `query`. */
   place?: string;
@@ -82,25 +83,33 @@ export function fieldTable(caption: string, rows: readonly Row[]): Part {
 <thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
 <tbody>${each(
     rows,
-    ({ name, shape, isRequired, description, place }) => html`<tr>
-<th scope="row"><code>${name}</code>${isRequired ? html` <small>required</small>` : NOTHING}</th>
+    ({ name, shape, mark, description, place }) => html`<tr>
+<th scope="row"><code>${name}</code>${mark === undefined ? NOTHING : html` <small>${mark}</small>`}</th>
 <td>${typeOf(shape)}${limitsOf(shape) === '' ? NOTHING : html`<small>${limitsOf(shape)}</small>`}</td>
 <td>${inline(description)}${place === undefined ? NOTHING : html` <small>in the ${place}</small>`}</td>
 </tr>`,
   )}</tbody></table>`;
 }
 
+/** Which fields are marked: of a body those that it must have, of an answer those that it may lack. */
+export type Side = 'body' | 'answer';
+
 /** The fields of an object; a field without words of its own has those of the component that it refers to. */
-export function fieldsOf(shape: Shape, caption: string, components: Record<string, Shape>): Part {
+export function fieldsOf(shape: Shape, side: Side, caption: string, components: Record<string, Shape>): Part {
   const rows = Object.entries(shape.properties ?? {}).map(([name, field]) => ({
     name,
     shape: field,
-    isRequired: shape.required?.includes(name) ?? false,
+    mark: markOf(side, shape.required?.includes(name) ?? false),
     description:
       field.description ?? (field.$ref === undefined ? '' : (components[nameOf(field.$ref)]?.description ?? '')),
   }));
   const nested = rows.flatMap(({ name, shape: field }) => nestedIn(name, field));
-  return html`${fieldTable(caption, rows)}${each(nested, (one) => fieldsOf(one.shape, `${one.name}`, components))}`;
+  return html`${fieldTable(caption, rows)}${each(nested, (one) => fieldsOf(one.shape, side, one.name, components))}`;
+}
+
+function markOf(side: Side, isRequired: boolean): string | undefined {
+  if (side === 'body') return isRequired ? 'required' : undefined;
+  return isRequired ? undefined : 'may be missing';
 }
 
 /** Objects that a field holds and that are no components: they get a table of their own. */

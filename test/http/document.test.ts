@@ -39,6 +39,32 @@ test('every operation has an example of its answer', () => {
   expect(OPERATIONS.map(({ operation }) => operation.operationId).filter((id) => !withAnswer.has(id))).toEqual([]);
 });
 
+test('every field of a body or an answer has words, and every field that is kept has a type', () => {
+  interface Field {
+    description?: string;
+    $ref?: string;
+    properties?: Record<string, Field>;
+    items?: Field;
+  }
+  const components = DOCUMENT.components.schemas as Record<string, Field>;
+  const isKept = ({ description = '' }: Field) => !/accepted and (ignored|not kept)/.test(description);
+  const findBare = (path: string, { properties = {}, items }: Field): string[] => [
+    ...Object.entries(properties).flatMap(([name, field]) => [
+      ...((field.description ?? components[nameIn(field.$ref ?? '')]?.description)
+        ? []
+        : [`${path}.${name}: no words`]),
+      ...(isKept(field) && !['type', '$ref', 'anyOf'].some((keyword) => keyword in field)
+        ? [`${path}.${name}: no type`]
+        : []),
+      ...findBare(`${path}.${name}`, field),
+    ]),
+    ...(items === undefined ? [] : findBare(`${path}[]`, items)),
+  ];
+  const shown = Object.entries(components).filter(([name]) => !/(Error|Problem)$/.test(name));
+  expect(shown.flatMap(([name, schema]) => findBare(name, schema))).toEqual([]);
+  expect(shown.filter(([, { description }]) => !description).map(([name]) => name)).toEqual([]);
+});
+
 test('every code of an error is one of an operation, but for that of a method that a path lacks', () => {
   const text = JSON.stringify(DOCUMENT.components.schemas);
   const unused = Object.keys(ERROR_CODES).filter((code) => !text.includes(`"${code}"`));

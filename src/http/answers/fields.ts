@@ -19,9 +19,16 @@ export const timestamp = z
 
 export const date = z.iso.date().meta({ description: 'A day, as `YYYY-MM-DD`.', examples: ['2027-06-30'] });
 
+/** The id of a key, an organisation or an event. */
 export const rowId = z.int().min(1);
 
-export const count = z.int().min(0);
+/** The same with words. */
+export const keyId = rowId.meta({ description: 'The id of the key.' });
+export const orgId = rowId.meta({ description: 'The id of the organisation.' });
+
+export const count = z.int().min(0).meta({ description: 'How many.' });
+
+export const calls = z.int().min(0).meta({ description: 'How many calls.' });
 
 export const userId = z
   .string()
@@ -45,7 +52,7 @@ export const permissionNames = z
   .readonly()
   .meta({ description: 'Names of the catalogue, which `GET /v2/permissions` gives.', examples: [['review_read']] });
 
-export const success = z.literal('success');
+export const success = z.literal('success').meta({ description: 'It is done.' });
 
 /** The fields that every page of a list has. */
 export const pageFields = {

@@ -1,9 +1,12 @@
 import * as z from 'zod';
 import { KEY_STATUSES } from '../../domain/keys/key.ts';
 import {
+  calls,
   count,
   date,
   effectiveBy,
+  keyId,
+  orgId,
   pageFields,
   permissionNames,
   role,
@@ -22,7 +25,7 @@ const hint = z.string().meta({ description: 'Enough of the secret to recognise i
 
 const previousSecret = z
   .object({
-    hint: hint.nullable(),
+    hint: hint.nullable().meta({ description: 'Enough of the old secret to recognise it; null: not known.' }),
     retires_at: timestamp.meta({ description: 'When the old secret stops working.' }),
     last_used_at: timestamp
       .nullable()
@@ -32,9 +35,9 @@ const previousSecret = z
   .meta({ id: 'PreviousSecret', description: 'The secret that a rotation replaced, while it still works.' });
 
 const keyFields = {
-  id: rowId,
+  id: keyId,
   label: z.string().meta({ description: 'A name to recognise the key by.' }),
-  description: z.string().nullable(),
+  description: z.string().nullable().meta({ description: 'What the key is for, in the words of whoever made it.' }),
   user_id: userId.meta({ description: 'The user that the key is linked to.' }),
   user_name: z.string().nullable().meta({ description: 'First and last name; null for a main integration key.' }),
   user_role: role.meta({ description: "The user's role today." }),
@@ -48,11 +51,11 @@ const keyFields = {
       'The last call that the key allowed, at most 60 s behind; null: none. Left out while usage cannot be read.',
   }),
   created_by: userId.meta({ description: 'The user who created the key.' }),
-  created_by_name: z.string().nullable(),
+  created_by_name: z.string().nullable().meta({ description: 'What that user was called.' }),
   created_at: timestamp,
-  revoked_by: userId.nullable(),
-  revoked_by_name: z.string().nullable(),
-  revoked_at: timestamp.nullable(),
+  revoked_by: userId.nullable().meta({ description: 'The user who revoked it; null: nobody, or an operator.' }),
+  revoked_by_name: z.string().nullable().meta({ description: 'What that user was called.' }),
+  revoked_at: timestamp.nullable().meta({ description: 'When it was revoked; null: it was not.' }),
   ip_whitelist: z.array(z.string()).readonly().meta({
     description: 'Addresses and CIDR networks, as they were given. Empty: no restriction.',
   }),
@@ -60,12 +63,12 @@ const keyFields = {
   permissions: permissionNames.meta({
     description: 'What the key can do today; with `include_all_permissions=true` what was stored.',
   }),
-  org_id: rowId.meta({ description: 'The organisation of the key.' }),
+  org_id: orgId,
   key_hint: hint,
   status: z
     .enum(KEY_STATUSES)
     .meta({ description: 'The first that holds of `disabled` (revoked), `paused`, `expired`, `active`.' }),
-  paused_at: timestamp.nullable(),
+  paused_at: timestamp.nullable().meta({ description: 'When it was paused; null: it is not.' }),
   created_by_api_key_id: rowId
     .nullable()
     .meta({ description: 'The key that created this one; null: the console, or an operator.' }),
@@ -91,28 +94,32 @@ export const keyWithSecret = z
 export type KeyWithSecretAnswer = z.output<typeof keyWithSecret>;
 
 export const keyList = z
-  .object({ ...pageFields, api_keys: z.array(key) })
+  .object({ ...pageFields, api_keys: z.array(key).meta({ description: 'The keys of this page.' }) })
   .meta({ id: 'ApiKeyList', description: 'One page of keys, newest first.' });
 
 export const revoked = z
-  .object({ id: rowId, status: success, effective_by: effectiveBy })
+  .object({ id: keyId, status: success, effective_by: effectiveBy })
   .meta({ id: 'Revoked', description: 'The key is revoked, or its old secret is.' });
 
 export type RevokedAnswer = z.output<typeof revoked>;
 
-export const seenSecret = z.object({ id: rowId, api_key: secret }).meta({ id: 'SeenSecret' });
+export const seenSecret = z
+  .object({ id: keyId, api_key: secret })
+  .meta({ id: 'SeenSecret', description: 'The secret of a key.' });
 
 /** The key of a call, as verification knows it. */
 export const verifiedKey = z
   .object({
-    id: rowId,
-    label: z.string(),
-    org_id: rowId,
+    id: keyId,
+    label: z.string().meta({ description: 'The name of the key.' }),
+    org_id: orgId,
     user_id: userId,
     user_role: role,
     user_type: userType,
-    expiration_date: date.nullable(),
-    ip_whitelist: z.array(z.string()).readonly(),
+    expiration_date: date
+      .nullable()
+      .meta({ description: 'The key stops working at 00:00 UTC of that day; null: never.' }),
+    ip_whitelist: z.array(z.string()).readonly().meta({ description: 'Where it may be used from. Empty: anywhere.' }),
     permissions: permissionNames.meta({ description: 'What the key can do today.' }),
     client_ip: z.string().nullable().meta({ description: 'The address that the key was judged for.' }),
   })
@@ -125,12 +132,17 @@ const CHECK_CODES = ['REVOKED', 'PAUSED', 'USER_DISABLED', 'EXPIRED', 'IP_NOT_AL
 
 export const explanation = z
   .object({
-    verdict: z.object({ allowed: z.boolean(), code: z.enum(['VALID', ...CHECK_CODES]) }),
+    verdict: z
+      .object({
+        allowed: z.boolean().meta({ description: 'Whether the call would be let in.' }),
+        code: z.enum(['VALID', ...CHECK_CODES]).meta({ description: 'The code of the first check that fails.' }),
+      })
+      .meta({ description: 'What the call would be answered.' }),
     checks: z
       .array(
         z.object({
-          check: z.enum(CHECKS),
-          passed: z.boolean(),
+          check: z.enum(CHECKS).meta({ description: 'What is checked.' }),
+          passed: z.boolean().meta({ description: 'Whether it lets the call in.' }),
           code: z.enum(CHECK_CODES).meta({ description: 'The code of the refusal if this check fails.' }),
           detail: z.string().meta({ description: 'One sentence for people.' }),
           remedy: z.string().nullable().meta({ description: 'What would make the check pass; null: it passes.' }),
@@ -148,17 +160,17 @@ const source = z
     network: z.string().nullable().meta({ description: 'An IPv4 address or an IPv6 /64; null: no address was known.' }),
     first_seen: timestamp,
     last_seen: timestamp,
-    count,
+    count: calls,
   })
   .meta({ id: 'Source', description: 'Where calls came from.' });
 
 export const usedPermission = z
-  .object({ name: z.string(), count, last_seen: timestamp })
+  .object({ name: z.string().meta({ description: 'Its name.' }), count: calls, last_seen: timestamp })
   .meta({ id: 'UsedPermission', description: 'A permission that calls asked for.' });
 
 export const usage = z
   .object({
-    id: rowId,
+    id: keyId,
     totals: z
       .record(z.string(), count)
       .meta({ description: 'How many calls had each code. `VALID`: they were allowed.' }),
@@ -180,13 +192,15 @@ export const usage = z
     secrets: z
       .array(
         z.object({
-          hint: hint.nullable(),
+          hint: hint.nullable().meta({ description: 'Enough of the secret to recognise it; null: not known.' }),
           current: z.boolean().meta({ description: 'Whether it is the secret in use.' }),
-          retires_at: timestamp.nullable(),
-          count,
-          last_used_at: timestamp.nullable(),
-          hours: z.array(z.object({ hour: timestamp, count })).meta({ description: 'Hours with calls, of a week.' }),
-          sources: z.array(source),
+          retires_at: timestamp.nullable().meta({ description: 'When it stops, or stopped, working.' }),
+          count: calls,
+          last_used_at: timestamp.nullable().meta({ description: 'The last call that it allowed; null: none.' }),
+          hours: z
+            .array(z.object({ hour: timestamp, count: calls }))
+            .meta({ description: 'Hours with calls, of a week.' }),
+          sources: z.array(source).meta({ description: 'Where its calls came from, the most recent first.' }),
         }),
       )
       .meta({ description: 'Each secret by itself, the one in use first. Empty where no rotation had an overlap.' }),

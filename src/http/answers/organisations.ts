@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { pageFields, rowId, success, timestamp } from './fields.ts';
+import { orgId, pageFields, success, timestamp } from './fields.ts';
 
 /*
  * Answers of the calls on organisations.
@@ -7,19 +7,19 @@ import { pageFields, rowId, success, timestamp } from './fields.ts';
 
 export const organisation = z
   .object({
-    org_id: rowId.meta({ description: 'The published name of the id.' }),
-    id: rowId,
-    name: z.string(),
+    org_id: orgId.meta({ description: 'The id, under its published name.' }),
+    id: orgId,
+    name: z.string().meta({ description: 'What it is called.' }),
     created_at: timestamp,
   })
-  .meta({ id: 'Organisation' });
+  .meta({ id: 'Organisation', description: 'Whoever users and keys belong to.' });
 
 export type OrganisationAnswer = z.output<typeof organisation>;
 
 export const organisationList = z
-  .object({ ...pageFields, orgs: z.array(organisation) })
+  .object({ ...pageFields, orgs: z.array(organisation).meta({ description: 'The organisations of this page.' }) })
   .meta({ id: 'OrganisationList', description: 'One page of organisations, newest first.' });
 
 export const createdOrganisation = z
-  .object({ org_id: rowId, id: rowId, status: success })
-  .meta({ id: 'CreatedOrganisation' });
+  .object({ org_id: orgId, id: orgId, status: success })
+  .meta({ id: 'CreatedOrganisation', description: 'The organisation is there.' });

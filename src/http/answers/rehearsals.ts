@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { count, rowId, timestamp, userId } from './fields.ts';
+import { calls, count, keyId, timestamp, userId } from './fields.ts';
 import { usedPermission } from './keys.ts';
 import { revokedKeys } from './users.ts';
 
@@ -27,7 +27,14 @@ const found = z.object({
   unknown: count.meta({ description: 'Those that the counts cannot tell.' }),
   by_code: z.partialRecord(refusal, count).meta({ description: 'The refused calls, by code.' }),
   sources: z
-    .array(z.object({ network: z.string().nullable(), code: refusal, count, last_seen: timestamp }))
+    .array(
+      z.object({
+        network: z.string().nullable().meta({ description: 'An address or network; null: none was known.' }),
+        code: refusal.meta({ description: 'Why they would have been refused.' }),
+        count: calls,
+        last_seen: timestamp,
+      }),
+    )
     .meta({ description: 'Where refused calls came from, the most calls first.' }),
   permissions: z.array(usedPermission).meta({ description: 'What refused calls lacked, the most calls first.' }),
   since: timestamp.meta({ description: 'From when on calls were counted.' }),
@@ -38,7 +45,7 @@ export type RehearsalAnswer = z.output<typeof found>;
 const days = z.int().min(1).meta({ description: 'How many days (UTC) were looked at, today included.' });
 
 export const keyRehearsal = z
-  .object({ id: rowId, days, ...found.shape })
+  .object({ id: keyId, days, ...found.shape })
   .meta({ id: 'KeyRehearsal', description: 'What a change of a key would have done to its calls.' });
 
 export const userRehearsal = z
@@ -47,7 +54,14 @@ export const userRehearsal = z
     days,
     ...found.shape,
     keys: z
-      .array(z.object({ id: rowId, label: z.string(), calls: count, refused: count }))
+      .array(
+        z.object({
+          id: keyId,
+          label: z.string().meta({ description: 'The name of the key.' }),
+          calls,
+          refused: count.meta({ description: 'Those that the change would have refused.' }),
+        }),
+      )
       .meta({ description: 'The keys that were called, the most refused calls first.' }),
     revoked_api_keys: revokedKeys.optional(),
   })

@@ -21,10 +21,17 @@ const REFUSALS = [
 export const verdict = z
   .union([
     z
-      .object({ valid: z.literal(true), code: z.literal('VALID'), key: verifiedKey })
+      .object({
+        valid: z.literal(true).meta({ description: 'It is.' }),
+        code: z.literal('VALID').meta({ description: 'Nothing is wrong.' }),
+        key: verifiedKey,
+      })
       .meta({ id: 'ValidKey', description: 'The call may go on.' }),
     z
-      .object({ valid: z.literal(false), code: z.enum(REFUSALS) })
+      .object({
+        valid: z.literal(false).meta({ description: 'It is not.' }),
+        code: z.enum(REFUSALS).meta({ description: 'Why.' }),
+      })
       .meta({ id: 'InvalidKey', description: 'The call must be refused.' }),
   ])
   .meta({ id: 'Verdict', description: 'Whether the key allows the call. Every verdict is a 200.' });
@@ -33,15 +40,17 @@ export const introspection = z
   .union([
     z
       .object({
-        active: z.literal(true),
+        active: z.literal(true).meta({ description: 'The call may go on.' }),
         scope: z.string().meta({ description: 'The permissions of the key, separated by spaces.' }),
         sub: z.string().meta({ description: 'The id of the user that the key is linked to.' }),
         client_id: z.string().meta({ description: 'The id of the key.' }),
         exp: z.int().optional().meta({ description: 'When the token stops working, in unix seconds.' }),
         iat: z.int().meta({ description: 'When the key was created, in unix seconds.' }),
       })
-      .meta({ id: 'ActiveToken' }),
-    z.object({ active: z.literal(false) }).meta({ id: 'InactiveToken' }),
+      .meta({ id: 'ActiveToken', description: 'The key allows the call.' }),
+    z
+      .object({ active: z.literal(false).meta({ description: 'The call must be refused.' }) })
+      .meta({ id: 'InactiveToken', description: 'The key does not allow the call, whatever the reason.' }),
   ])
   .meta({ id: 'Introspection', description: 'What RFC 7662 says of a token.' });
 

@@ -1,6 +1,6 @@
 import { createDocument, type oas31 } from 'zod-openapi';
 import { ERROR_RESPONSES } from './error-responses.ts';
-import { TAGS, tidy } from './operation.ts';
+import { addWords, TAGS, tidy } from './operation.ts';
 import { auditPaths } from './operations/audit-events.ts';
 import { keyPaths } from './operations/keys.ts';
 import { organisationPaths } from './operations/organisations.ts';
@@ -58,7 +58,7 @@ export type ApiDocument = ReturnType<typeof createDocument>;
 
 /** Makes the document. */
 export function apiDocument(): ApiDocument {
-  return createDocument(
+  const document = createDocument(
     {
       openapi: '3.1.0',
       info: {
@@ -100,4 +100,6 @@ export function apiDocument(): ApiDocument {
       },
     },
   );
+  addWords(document.components?.schemas ?? {});
+  return document;
 }

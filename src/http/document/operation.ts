@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { oas31, ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi';
+import type { createDocument, oas31, ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi';
 import type { PermissionName } from '../../domain/permissions/permissions.ts';
 import type { BodyType } from '../errors.ts';
 import { type ErrorResponse, errorResponse } from './error-responses.ts';
@@ -36,40 +36,46 @@ type FieldsOf<Input> = { [Name in keyof Input as [Input[Name]] extends [undefine
 
 interface Body<Input> {
   id: string;
-  description?: string;
+  description: string;
   fields: FieldsOf<Input>;
   /** Fields that are accepted and ignored. */
   ignored?: readonly string[];
 }
 
+/** What is said of the fields of each body, by the id of its schema. */
+const wordsOfBodies = new Map<string, { fields: Record<string, FieldWords>; ignored: readonly string[] }>();
+
 /**
  * Describes the body of a call. Its schema is the one that validates; here it gets words, and the limits that a schema
  * states in code. A field without words does not compile, nor do words without a field.
- * @param described the schema whose fields they are, where what validates is made from it
+ * @param _described the schema whose fields they are, where what validates is made from it
  */
 export function describeBody<Input extends object>(
   validates: Schema,
-  described: z.ZodType<unknown, Input>,
+  _described: z.ZodType<unknown, Input>,
   { id, description, fields, ignored = [] }: Body<Input>,
 ): Schema {
-  z.globalRegistry.add(validates, {
-    id,
-    ...(description === undefined ? {} : { description }),
-    override: ({ jsonSchema }) => {
-      const properties = (validates === described ? jsonSchema : inputOf(described)).properties ?? {};
-      jsonSchema.properties = properties;
-      // What refuses every value is there for its message only.
-      for (const [name, property] of Object.entries(properties)) {
-        if (isNever(property)) delete properties[name];
-      }
-      for (const [name, words] of Object.entries<FieldWords>(fields)) {
-        const property = properties[name];
-        properties[name] = sayDefault({ ...(typeof property === 'object' ? property : {}), ...words });
-      }
-      for (const name of ignored) properties[name] = { description: 'Read-only: accepted and ignored.' };
-    },
-  });
+  z.globalRegistry.add(validates, { id, description });
+  wordsOfBodies.set(id, { fields, ignored });
   return validates;
+}
+
+type Schemas = NonNullable<NonNullable<ReturnType<typeof createDocument>['components']>['schemas']>;
+
+/** Puts what is said of the fields into the schemas of a document. */
+export function addWords(schemas: Schemas): void {
+  for (const [id, { fields, ignored }] of wordsOfBodies) {
+    const schema = schemas[id];
+    if (typeof schema !== 'object' || !('properties' in schema)) throw new Error(`The document has no body ${id}`);
+    const { properties = {} } = schema;
+    // What refuses every value is there for its message only.
+    for (const name of Object.keys(properties)) if (!(name in fields)) delete properties[name];
+    for (const [name, words] of Object.entries(fields)) {
+      const property = properties[name];
+      properties[name] = sayDefault({ ...(typeof property === 'object' ? property : {}), ...words });
+    }
+    for (const name of ignored) properties[name] = { description: 'Read-only: accepted and ignored.' };
+  }
 }
 
 /**
@@ -81,11 +87,6 @@ function sayDefault({ default: value, ...property }: FieldWords): FieldWords {
   return isEmpty ? property : { ...property, description: `${property.description} Left out: ${value}.` };
 }
 
-/** The JSON schema of what goes into a schema. */
-function inputOf(schema: Schema): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(schema, { io: 'input', override: tidy });
-}
-
 /** The largest and the smallest integer that JSON carries safely: what a schema of whole numbers says for want of a bound. */
 const SAFE: readonly unknown[] = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
 
@@ -95,10 +96,6 @@ export function tidy({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema 
   if (SAFE.includes(jsonSchema.minimum)) delete jsonSchema.minimum;
   // The format says it.
   if (jsonSchema.format === 'date' || jsonSchema.format === 'uuid') delete jsonSchema.pattern;
-}
-
-function isNever(property: unknown): boolean {
-  return typeof property === 'object' && property !== null && 'not' in property;
 }
 
 /** Describes the query of a call: one parameter for each field of the schema that validates it. */

@@ -78,6 +78,7 @@ const LABEL = {
 
 const newKey = describeBody(newKeyBody, newKeyBody, {
   id: 'NewApiKey',
+  description: 'A key to be made.',
   fields: {
     label: LABEL,
     ...KEY_FIELDS,
@@ -108,6 +109,7 @@ const OVERLAP_SECONDS = {
 
 const rotation = describeBody(rotateKeyBody, rotateKeyBody, {
   id: 'Rotation',
+  description: 'How the old secret goes on.',
   fields: {
     overlap_seconds: OVERLAP_SECONDS,
     end_previous: {
@@ -118,6 +120,7 @@ const rotation = describeBody(rotateKeyBody, rotateKeyBody, {
 
 const overlap = describeBody(overlapBody, overlapBody, {
   id: 'Overlap',
+  description: 'How long the old secret goes on.',
   fields: {
     overlap_seconds: { ...OVERLAP_SECONDS, description: `${OVERLAP_SECONDS.description} 0 ends the overlap.` },
   },
@@ -125,6 +128,7 @@ const overlap = describeBody(overlapBody, overlapBody, {
 
 const foundSecret = describeBody(findKeyBody, findKeyBody, {
   id: 'FoundSecret',
+  description: 'A key that someone found.',
   fields: { api_key: { description: 'The whole key. White space around it is dropped.' } },
 });
 
@@ -136,6 +140,7 @@ const ADDRESS = {
 
 const question = describeBody(explainKeyBody, explainKeyBody, {
   id: 'AccessQuestion',
+  description: 'A call to judge.',
   fields: {
     ip: ADDRESS,
     permissions: { ...PERMISSIONS, description: 'The permissions that the call would need.' },

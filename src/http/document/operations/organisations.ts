@@ -12,9 +12,10 @@ import { IDEMPOTENT, PAGING } from './fields.ts';
 
 const newOrganisation = describeBody(newOrganisationBody, newOrganisationBody, {
   id: 'NewOrganisation',
+  description: 'An organisation to be made.',
   fields: {
     name: {
-      description: 'The name.',
+      description: 'What it is called.',
       minLength: 1,
       maxLength: MAX_ORGANISATION_NAME_LENGTH,
       examples: ['Example Ltd'],

@@ -38,6 +38,7 @@ const KEPT_NOT = {
 
 const newUser = describeBody(newUserBody, newUserBody, {
   id: 'NewUser',
+  description: 'A person to be added.',
   fields: {
     ...PERSON,
     role: { description: 'A role that the caller may give.' },

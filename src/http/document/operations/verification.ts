@@ -9,6 +9,7 @@ import { describeBody, operation } from '../operation.ts';
 
 const question = describeBody(verifyKeyBody, verifyKeyBody, {
   id: 'VerifyRequest',
+  description: 'A call that a backend received.',
   fields: {
     api_key: { description: 'The key that the backend was sent. White space around it is dropped.' },
     ip: {
@@ -28,7 +29,7 @@ const question = describeBody(verifyKeyBody, verifyKeyBody, {
 
 const token = describeBody(introspectionForm, introspectionForm, {
   id: 'IntrospectionRequest',
-  description: 'Other parameters are ignored.',
+  description: 'A call that a gateway received. Other parameters are ignored.',
   fields: {
     token: { description: 'The key that the gateway was sent.', minLength: 1 },
     ip: {
