@@ -19,6 +19,7 @@ interface Operation {
   tags: string[];
   summary: string;
   description: string;
+  security: unknown[];
   'x-permission'?: string;
   parameters?: { name: string; in: string; required?: boolean; description?: string; schema: Shape }[];
   requestBody?: { required?: boolean; content: Record<string, Media> };
@@ -103,7 +104,7 @@ function callPart(call: Call, shown: Shown): Part {
 <h3 id="${operationId}-name"><a href="#${operationId}">${summary}</a></h3>
 <p class="route"><code><b>${method}</b> ${path}</code></p>
 ${prose(description)}
-<p class="fine">${permission === undefined ? 'Needs a key, and no permission.' : html`Needs <code>${permission}</code>.`}</p>
+<p class="fine">${call.security.length === 0 ? 'Needs no key.' : permission === undefined ? 'Needs a key, and no permission.' : html`Needs <code>${permission}</code>.`}</p>
 ${
   parameters.length === 0
     ? NOTHING

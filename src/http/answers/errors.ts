@@ -155,9 +155,14 @@ function errorsOf({ under }: Pick<ErrorCode, 'under'>, isByField: boolean) {
 
 /**
  * Schemas of the answers with these codes, which have one status.
+ * @param more what these answers tell besides
  * @returns the plain one, and that of problem details (RFC 9457)
  */
-export function errorSchemas(name: string, codes: readonly [ErrorCodeName, ...ErrorCodeName[]]) {
+export function errorSchemas(
+  name: string,
+  codes: readonly [ErrorCodeName, ...ErrorCodeName[]],
+  more: z.ZodRawShape = {},
+) {
   const [first] = codes;
   const { status } = ERROR_CODES[first];
   const fields = {
@@ -175,7 +180,7 @@ export function errorSchemas(name: string, codes: readonly [ErrorCodeName, ...Er
     instance: z.string(),
   };
   return {
-    plain: z.object(fields).meta({ id: `${name}Error` }),
-    problem: z.object({ ...fields, ...problemFields }).meta({ id: `${name}Problem` }),
+    plain: z.object({ ...more, ...fields }).meta({ id: `${name}Error` }),
+    problem: z.object({ ...more, ...fields, ...problemFields }).meta({ id: `${name}Problem` }),
   };
 }

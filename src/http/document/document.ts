@@ -2,6 +2,7 @@ import { createDocument, type oas31 } from 'zod-openapi';
 import { ERROR_RESPONSES } from './error-responses.ts';
 import { addWords, TAGS, tidy } from './operation.ts';
 import { auditPaths } from './operations/audit-events.ts';
+import { healthPaths } from './operations/health.ts';
 import { keyPaths } from './operations/keys.ts';
 import { organisationPaths } from './operations/organisations.ts';
 import { permissionPaths } from './operations/permissions.ts';
@@ -77,6 +78,7 @@ export function apiDocument(): ApiDocument {
         ...organisationPaths,
         ...auditPaths,
         ...permissionPaths,
+        ...healthPaths,
       },
       components: {
         headers: HEADERS,

@@ -1,5 +1,6 @@
 import type { oas31, ZodOpenApiComponentsObject, ZodOpenApiResponseObject } from 'zod-openapi';
 import { ERROR_CODES, type ErrorCodeName, errorSchemas } from '../answers/errors.ts';
+import { notReady } from '../answers/health.ts';
 
 /*
  * The error responses that operations share, each with the codes that it can have.
@@ -21,6 +22,7 @@ const KINDS = {
   RateLimited: ['RATE_LIMITED'],
   Internal: ['INTERNAL'],
   Unavailable: ['UNAVAILABLE'],
+  NotReady: ['UNAVAILABLE'],
 } as const satisfies Record<string, Codes>;
 
 export type ErrorResponse = keyof typeof KINDS;
@@ -44,7 +46,7 @@ export const ERROR_RESPONSES: NonNullable<ZodOpenApiComponentsObject['responses'
 );
 
 function responseOf(kind: string, codes: Codes): ZodOpenApiResponseObject {
-  const { plain, problem } = errorSchemas(kind, codes);
+  const { plain, problem } = errorSchemas(kind, codes, kind === 'NotReady' ? notReady : {});
   const { status } = ERROR_CODES[codes[0]];
   return {
     description: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].when}`).join('\n\n'),

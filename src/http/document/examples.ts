@@ -778,4 +778,18 @@ export const EXAMPLES = {
       ],
     },
   },
+  getHealth: { answer: { status: 'ok' } },
+  getReadiness: {
+    answer: {
+      status: 'ready',
+      checks: {
+        keys_database: 'ok',
+        usage_database: 'ok',
+        kv: 'ok',
+        feed: 'fresh',
+        region: 'ok',
+        keyring: 'ok',
+      },
+    },
+  },
 } satisfies Record<string, Example>;

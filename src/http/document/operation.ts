@@ -21,6 +21,7 @@ export const TAGS = {
   organisations: { name: 'Organisations', description: 'Organisations of the deployment.' },
   audit: { name: 'Audit log', description: 'Who did what to which key or user.' },
   permissions: { name: 'Permissions', description: 'What keys can be allowed to do.' },
+  health: { name: 'Health', description: 'For monitors. No key is needed.' },
 } as const;
 
 /** What can be said of a field beside what its schema says. */
@@ -159,6 +160,8 @@ interface Operation {
   mayBeMissing?: boolean;
   /** Whether rules beside the fields' can make the call a 400. */
   hasRules?: boolean;
+  /** For a call that needs no key: the errors that it can have. */
+  open?: readonly ErrorResponse[];
   answer: { status?: 200 | 201; description: string; schema: Schema };
 }
 
@@ -174,7 +177,9 @@ export function operation(described: Operation): ZodOpenApiOperationObject {
       headers: {
         'X-Request-Id': header('RequestId'),
         'Cache-Control': header('NoStore'),
-        ...(described.limit === 'taking_away' ? {} : { 'RateLimit-Policy': header('RateLimitPolicy') }),
+        ...(described.limit === 'taking_away' || described.open
+          ? {}
+          : { 'RateLimit-Policy': header('RateLimitPolicy') }),
         ...(isRetryable ? { 'Idempotent-Replayed': header('IdempotentReplayed') } : {}),
       },
       content: { 'application/json': { schema: answer.schema, example: example.answer } },
@@ -210,12 +215,14 @@ function header(name: string): oas31.ReferenceObject {
 }
 
 /** The list of each scheme names the permission that the key needs (OpenAPI 3.1, Security Requirement Object). */
-function securityOf({ needs, takesBasic = false }: Operation): oas31.SecurityRequirementObject[] {
+function securityOf({ needs, takesBasic = false, open }: Operation): oas31.SecurityRequirementObject[] {
+  if (open !== undefined) return [];
   const names = needs === undefined ? [] : [needs];
   return [{ apiKey: names }, { bearer: names }, ...(takesBasic ? [{ basic: names }] : [])];
 }
 
-function errorsOf(described: Operation): ErrorResponse[] {
+function errorsOf(described: Operation): readonly ErrorResponse[] {
+  if (described.open !== undefined) return described.open;
   const { needs, parameters = [], body, isRetryable = false, hasRules = false, mayBeMissing = false } = described;
   const hasQuery = parameters.some((parameter) => parameter.in === 'query');
   const hasPath = parameters.some((parameter) => parameter.in === 'path');
