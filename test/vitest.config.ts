@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 import { buildAssets } from '../src/setup/build-assets.ts';
+import { buildClient } from '../src/setup/build-client.ts';
 
 /*
  * Three projects. `worker`: tests that run in workerd beside the Worker, on real local D1, KV and rate limits. `pure`:
@@ -12,6 +13,7 @@ import { buildAssets } from '../src/setup/build-assets.ts';
 
 // The pages name the files that this makes.
 buildAssets();
+await buildClient();
 
 const migrations = await readD1Migrations('migrations');
 const usageMigrations = await readD1Migrations('migrations/usage');
