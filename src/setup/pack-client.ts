@@ -3,10 +3,12 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
+import { buildClient } from './build-client.ts';
 
 /*
- * `npm run pack:client`: makes a package of `src/client` for Workers that use Latchkey, and prints the path of its
- * tarball. The package holds built JavaScript and types, so it does not depend on the consumer's compiler options.
+ * `npm run pack:client`: makes a package of `src/client`, for Workers and for backends that use Latchkey, and prints the
+ * path of its tarball. The package holds built JavaScript and types, so it does not depend on the consumer's compiler
+ * options. What follows from the document of the API is made anew first.
  */
 
 /** Where the tarball goes; ignored by git. */
@@ -16,6 +18,7 @@ const ourPackage = z
   .object({ version: z.string(), license: z.string(), dependencies: z.object({ hono: z.string() }) })
   .parse(JSON.parse(readFileSync('package.json', 'utf8')));
 
+await buildClient();
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'));
 try {
   execFileSync('tsc', ['-p', 'src/client', '--outDir', folder], { stdio: ['ignore', 'inherit', 'inherit'] });
@@ -36,12 +39,23 @@ function describePackage() {
   return {
     name: 'latchkey-client',
     version: ourPackage.version,
-    description: 'Protects the routes of a Worker with API keys that Latchkey verifies',
+    description: 'Verifies API keys with Latchkey: middleware for Workers, and a typed client for backends',
     license: ourPackage.license,
     type: 'module',
-    exports: { '.': { types: './client/api-key-auth.d.ts', default: './client/api-key-auth.js' } },
+    engines: { node: '>=20.3' },
+    exports: {
+      '.': entry('client/api-key-auth'),
+      './backend': entry('client/backend/latchkey'),
+      './openapi': entry('client/generated/document'),
+    },
     files: ['client', 'wire'],
     sideEffects: false,
     peerDependencies: { hono: `^${major}.${minor}.0` },
+    // Backends do without.
+    peerDependenciesMeta: { hono: { optional: true } },
   };
+}
+
+function entry(path: string) {
+  return { types: `./${path}.d.ts`, default: `./${path}.js` };
 }

@@ -46,3 +46,8 @@ export function describeDenial(denial: Denial): { status: DenialStatus; message:
   const { status, message } = DENIALS[denial.code];
   return { status, message: 'missing' in denial ? `${message}: ${denial.missing.join(', ')}.` : message };
 }
+
+/** Whether a text is one of the codes. A later version of the service may have others. */
+export function isDenialCode(code: string): code is DenialCode {
+  return Object.hasOwn(DENIALS, code);
+}
