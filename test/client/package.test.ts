@@ -20,7 +20,8 @@ import { copyCheckout, freePort, npmStart, type Running } from '../support/check
 
 /*
  * The client as a stranger gets it: packed, installed in an empty project with a compiler configuration of its own,
- * type-checked, bundled and called. The README of the package is compiled and run as well.
+ * type-checked, bundled and called. The README of the package is compiled and run as well, and the part of the front
+ * page that is about it is compiled.
  */
 
 const WORKER = `
@@ -187,17 +188,19 @@ service = "latchkey"
 entrypoint = "ApiKeys"
 `;
 
-/** The code of the package's README, a file for each of its parts: a part goes on where the one before it ended. */
+/** The code of the READMEs, a file for each of their parts: a part goes on where the one before it ended. */
 function readmeCode(): Record<string, string> {
-  const text = readFileSync('src/client/README.md', 'utf8');
-  const codeOf = (part: string) => {
-    const section = text.split(/^## /m).find((each) => each.startsWith(part)) ?? '';
-    return [...section.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code).join('\n');
+  const codeOf = (file: string, ...parts: string[]) => {
+    const sections = readFileSync(file, 'utf8').split(/^## /m);
+    const chosen = sections.filter((section) => parts.some((part) => section.startsWith(part))).join('\n');
+    return [...chosen.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code).join('\n');
   };
   return {
-    'worker/readme.ts': codeOf('A Worker in three minutes'),
-    'backend/readme.ts': codeOf('A backend in three minutes') + codeOf('Every call of the API'),
-    'backend/readme-types.ts': codeOf('Only the types'),
+    'worker/readme.ts': codeOf('src/client/README.md', 'A Worker in three minutes'),
+    'worker/front-page.ts': codeOf('README.md', 'Protect a Worker'),
+    'backend/readme.ts': codeOf('src/client/README.md', 'A backend in three minutes', 'Every call of the API'),
+    'backend/readme-types.ts': codeOf('src/client/README.md', 'Only the types'),
+    'backend/front-page.ts': codeOf('README.md', 'Verify from any other backend'),
   };
 }
 
@@ -239,6 +242,7 @@ beforeAll(async () => {
   const tarball = run(process.cwd(), 'npm', ['run', '--silent', 'pack:client']).trim().split('\n').at(-1) ?? '';
   project = mkdtempSync(join(tmpdir(), 'latchkey-consumer-'));
   for (const [name, content] of Object.entries(FILES)) {
+    if (content === '') throw new Error(`There is no code for ${name}`);
     mkdirSync(dirname(join(project, name)), { recursive: true });
     writeFileSync(join(project, name), content);
   }
