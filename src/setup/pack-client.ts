@@ -47,6 +47,7 @@ function describePackage() {
       '.': entry('client/api-key-auth'),
       './backend': entry('client/backend/latchkey'),
       './openapi': entry('client/generated/document'),
+      './package.json': './package.json',
     },
     files: ['client', 'wire'],
     sideEffects: false,

@@ -118,6 +118,18 @@ const actions = new Set<string>();
 for await (const event of each(latchkey.listAuditEvents, { api_key_id: id })) actions.add(event.action);
 did.audited = actions.has('api_key.created') && actions.has('api_key.revoked');
 
+// The key is made, and its answer is lost on the way.
+let losses = 1;
+const losing: typeof fetch = async (address, init) => {
+  const answer = await fetch(address, init);
+  if (losses-- > 0) throw new TypeError('The connection was lost');
+  return answer;
+};
+const lossy = createLatchkey({ url: LATCHKEY_URL, apiKey: LATCHKEY_KEY, fetch: losing });
+const kept = await lossy.createApiKey({ label: 'Lost' });
+const { count } = await latchkey.listApiKeys({ search_text: 'Lost' });
+did.madeOnceWhenLost = [count, (await latchkey.verify({ apiKey: kept.api_key, ip: null })).allowed];
+
 try {
   await latchkey.createApiKey({ label: '', ip_whitelist: ['office'] });
 } catch (error) {
@@ -359,6 +371,7 @@ test('every act of a backend works over HTTP', () => {
     ownKeyRefused: [401, 'REVOKED', true],
     noVerdict: ['UNAVAILABLE', 503],
     endedItself: 'success',
+    madeOnceWhenLost: [1, true],
   });
 });
 
