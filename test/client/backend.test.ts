@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLatchkey, each, LatchkeyError, type LatchkeyOptions } from '../../src/client/backend/latchkey.ts';
@@ -335,4 +336,12 @@ test('each walks through all pages, gives what moved once, and goes further back
   for await (const event of each(log.latchkey.listAuditEvents)) events.push(event.id);
   expect(events).toEqual([31, 30, 12]);
   expect(new URL(log.sent[1]?.url ?? '').searchParams.get('before')).toBe('30');
+});
+
+test('the README names every call, and only those', () => {
+  const section =
+    /^## Every call of the API\n(.*?)^## /ms.exec(readFileSync('src/client/README.md', 'utf8'))?.[1] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  const named = [...rows.join().matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(Object.keys(scripted([json({})]).latchkey).sort());
 });
