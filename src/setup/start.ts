@@ -68,6 +68,8 @@ const dev = startWrangler([
   // same one.
   ...(optionValue(args, '--inspector-port') === undefined ? ['--inspector-port', '0'] : []),
   ...(existsSync(state.secretsFile) ? ['--env-file', state.secretsFile] : []),
+  // So that the stack traces in the log can be read. What is deployed is minified.
+  '--minify=false',
   ...args,
 ]);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => dev.kill(signal));
