@@ -24,13 +24,15 @@ const NOT_RECOVERED: Record<RecoveryRefusal, string> = {
 
 const USAGE = `Usage: npm run bootstrap -- --organisation NAME --email EMAIL --first-name NAME --last-name NAME
          npm run bootstrap -- --recover [--email EMAIL [--first-name NAME --last-name NAME]]
-         each with [--remote | --persist-to DIR]
+         each with [--remote [--env ENVIRONMENT] [--secrets-file FILE] | --persist-to DIR]
 
 Makes the deployment's own organisation, its PROVIDER user and that user's first key. Prints the key once.
---recover     Makes a new key of a PROVIDER user instead: of the user with this email, or of the first enabled one.
-              With names, it makes the user first if none has this email. It appends an audit event.
---remote      Works on the deployed database. Set MASTER_KEYS in the environment to what the deployment has.
---persist-to  Works on the local deployment in this folder.`;
+--recover       Makes a new key of a PROVIDER user instead: of the user with this email, or of the first enabled one.
+                With names, it makes the user first if none has this email. It appends an audit event.
+--remote        Works on the deployed database.
+--env           Which one: an environment of wrangler.toml.
+--secrets-file  The file with the deployment's MASTER_KEYS. Without it, they are taken from the environment variable.
+--persist-to    Works on the local deployment in this folder.`;
 
 const { values } = parseArgs({
   options: {
@@ -40,6 +42,8 @@ const { values } = parseArgs({
     'last-name': { type: 'string' },
     recover: { type: 'boolean', default: false },
     remote: { type: 'boolean', default: false },
+    env: { type: 'string' },
+    'secrets-file': { type: 'string' },
     'persist-to': { type: 'string' },
   },
 });
@@ -53,6 +57,8 @@ if (act === null) {
 try {
   const { services, keyring, close } = await openForCommand({
     remote: values.remote,
+    env: values.env,
+    secretsFile: values['secrets-file'],
     persistTo: values['persist-to'],
     name: 'npm run bootstrap',
   });

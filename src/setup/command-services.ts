@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { newIsolate } from '../domain/isolate.ts';
 import { NO_LIMITS } from '../domain/limits.ts';
@@ -17,6 +19,10 @@ import { WranglerD1 } from './wrangler-d1.ts';
 interface Target {
   /** True: the deployed one. False: the one on this machine. */
   remote: boolean;
+  /** Of the deployed ones: an environment of wrangler.toml. Undefined: the one at its top. */
+  env: string | undefined;
+  /** The file with MASTER_KEYS of the deployed one. Undefined: it is in the environment of this process. */
+  secretsFile: string | undefined;
   /** The state folder of the local one. Undefined: the usual folder. */
   persistTo: string | undefined;
   /** The command's name, for the message to another process that wants the same folder. */
@@ -39,7 +45,7 @@ interface Opened {
  * when another process uses the local folder
  */
 export async function openForCommand(target: Target): Promise<Opened> {
-  const { database, masterKeys, close } = target.remote ? openRemote() : await openLocally(target);
+  const { database, masterKeys, close } = target.remote ? openRemote(target) : await openLocally(target);
   const keyring = await openKeyring(masterKeys).catch(async (error: unknown) => {
     await close();
     throw error;
@@ -49,7 +55,7 @@ export async function openForCommand(target: Target): Promise<Opened> {
     close,
     services: {
       ...newIsolate(),
-      settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml' }).vars),
+      settings: parseSettings(unstable_readConfig({ config: 'wrangler.toml', env: target.env }).vars),
       ...openForLists(database),
       regions: null,
       sharesPolls: false,
@@ -68,11 +74,12 @@ export async function openForCommand(target: Target): Promise<Opened> {
   };
 }
 
-function masterKeysOfEnvironment(): string {
-  const masterKeys = process.env.MASTER_KEYS;
+function masterKeysOfDeployment(secretsFile: string | undefined): string {
+  const variables = secretsFile === undefined ? process.env : parseEnv(readFileSync(secretsFile, 'utf8'));
+  const masterKeys = variables.MASTER_KEYS;
   if (masterKeys === undefined || masterKeys === '') {
     throw new Error(
-      'MASTER_KEYS is missing in the environment. Set it to the value of the secret MASTER_KEYS of the deployment.',
+      `MASTER_KEYS is missing in ${secretsFile ?? 'the environment'}. Set it to the value of the secret MASTER_KEYS of the deployment.`,
     );
   }
   return masterKeys;
@@ -84,8 +91,9 @@ interface Source {
   close: () => Promise<void>;
 }
 
-function openRemote(): Source {
-  return { masterKeys: masterKeysOfEnvironment(), database: new WranglerD1(['--remote']), close: async () => {} };
+function openRemote({ env = '', secretsFile }: Target): Source {
+  const masterKeys = masterKeysOfDeployment(secretsFile);
+  return { masterKeys, database: new WranglerD1(['--remote', `--env=${env}`]), close: async () => {} };
 }
 
 async function openLocally({ persistTo, name, mendsLostSecrets = false }: Target): Promise<Source> {

@@ -17,6 +17,8 @@ const { values } = parseArgs({
     abandon: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
     remote: { type: 'boolean', default: false },
+    env: { type: 'string' },
+    'secrets-file': { type: 'string' },
     'persist-to': { type: 'string' },
   },
 });
@@ -27,6 +29,8 @@ const KEYS_NAMED = 100;
 try {
   const { services, keyring, close } = await openForCommand({
     remote: values.remote,
+    env: values.env,
+    secretsFile: values['secrets-file'],
     persistTo: values['persist-to'],
     name: 'npm run reseal',
     mendsLostSecrets: values.abandon,
