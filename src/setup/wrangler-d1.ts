@@ -6,13 +6,22 @@ type Value = string | number | null;
  * A D1 database, local or remote, reached through wrangler. With it, commands on Node run the same code as the Worker.
  * Each call is one `wrangler d1 execute`, which sends all its statements as one transaction. A call takes seconds, so
  * this is for commands, not for serving.
+ *
+ * wrangler's remote bindings (`getPlatformProxy`) would be faster, but they need `database_id` and `remote = true` in the
+ * configuration. wrangler.toml has no ids, because databases are found by name, and with `remote` a local start would
+ * work on the deployed database.
  */
 export class WranglerD1 implements D1Database {
   readonly #where: readonly string[];
+  readonly #binding: string;
 
-  /** @param where wrangler's options that choose the database: `--remote`, or `--local` with `--persist-to` */
-  constructor(where: readonly string[]) {
+  /**
+   * @param where wrangler's options that choose the deployment: `--remote` with `--env`, or `--local` with `--persist-to`
+   * @param binding which of its databases
+   */
+  constructor(where: readonly string[], binding = 'DB') {
     this.#where = where;
+    this.#binding = binding;
   }
 
   prepare(query: string): WranglerStatement {
@@ -30,7 +39,7 @@ export class WranglerD1 implements D1Database {
     const printed = await runWrangler([
       'd1',
       'execute',
-      'DB',
+      this.#binding,
       ...this.#where,
       '--json',
       '--yes',

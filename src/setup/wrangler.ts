@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { CHOSEN_LOG_LEVEL } from './quiet-wrangler.ts';
 
 /** wrangler's own module. The `wrangler` command would only start it in one more process. */
@@ -33,19 +34,38 @@ export function startWrangler(args: readonly string[]): ChildProcess {
   });
 }
 
+/** A run of wrangler that failed. The message names the command and holds all that it printed. */
+export class WranglerError extends Error {
+  readonly printed: string;
+
+  constructor(args: readonly string[], printed: string) {
+    super(`wrangler ${args.slice(0, 3).join(' ')} failed:\n${printed}`);
+    this.printed = printed;
+  }
+}
+
 /**
  * Runs wrangler to its end and returns what it printed on standard output. wrangler answers its own questions with yes.
  * Its arguments go through a pipe, because every user of the machine can read command lines, and statements hold hashes
  * and sealed secrets.
- * @throws when wrangler fails; the message holds all that it printed
+ * @param settings environment variables for wrangler, beside those of this process
+ * @throws a `WranglerError` when wrangler fails
  */
-export function runWrangler(args: readonly string[]): Promise<string> {
+export function runWrangler(args: readonly string[], settings: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--no-warnings', '--import', ARGUMENTS_FROM_STDIN, WRANGLER], {
       stdio: ['pipe', 'pipe', 'pipe'],
       // wrangler's log file would hold the statements, so it is off. With a log level below `log`, wrangler does not
       // print its results.
-      env: { ...process.env, ...SETTINGS, CI: '1', NO_COLOR: '1', WRANGLER_WRITE_LOGS: 'false', WRANGLER_LOG: 'log' },
+      env: {
+        ...process.env,
+        ...SETTINGS,
+        CI: '1',
+        NO_COLOR: '1',
+        WRANGLER_WRITE_LOGS: 'false',
+        WRANGLER_LOG: 'log',
+        ...settings,
+      },
     });
     let printed = '';
     let complaints = '';
@@ -57,7 +77,7 @@ export function runWrangler(args: readonly string[]): Promise<string> {
     child.stdin.end(JSON.stringify(args));
     child.on('close', (code) => {
       if (code === 0) resolve(printed);
-      else reject(new Error(`wrangler ${args.slice(0, 3).join(' ')} failed:\n${complaints}${printed}`));
+      else reject(new WranglerError(args, stripVTControlCharacters(`${complaints}${printed}`)));
     });
   });
 }

@@ -66,7 +66,7 @@ test.each([undefined, ...ENVIRONMENTS])('the settings of %s are read', (name) =>
 
 test('no two limits share a namespace, within an environment or between two', () => {
   const ids = [undefined, ...ENVIRONMENTS].flatMap((name) =>
-    configOf(name).ratelimits.map(({ namespace_id }) => namespace_id),
+    configOf(name).ratelimits.map(({ namespace_id }: Limit) => namespace_id),
   );
   expect(ids.length).toBeGreaterThan(0);
   expect(new Set(ids).size).toBe(ids.length);

@@ -105,7 +105,7 @@ test('without packages, with an old Node and without the programs of the platfor
 
 test('every command of package.json that runs our code looks first', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync('package.json', 'utf8'));
-  for (const name of ['start', 'test', 'bootstrap', 'reseal', 'simulate', 'bench']) {
+  for (const name of ['start', 'test', 'deploy', 'bootstrap', 'reseal', 'simulate', 'bench']) {
     expect(scripts[name]).toContain('src/setup/require-packages.mjs');
   }
 });
