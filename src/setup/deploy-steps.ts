@@ -79,6 +79,8 @@ ${reason}`);
 
 async function report(addresses: readonly string[], { environment, secretsFile }: DeployOptions): Promise<void> {
   for (const address of addresses) console.log(`\n  ${address}`);
+  const [url] = addresses.filter((address) => address.startsWith('https://'));
+  if (url !== undefined) console.log(`\nWhether it is well: curl -s ${url}/health/ready`);
   if (await hasDeployment(openDatabase(new WranglerD1(deployed(environment))))) return;
   console.log(`
 It has no organisation yet. Make yours, with its first user and key:
