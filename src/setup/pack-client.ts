@@ -23,6 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'));
 try {
   execFileSync('tsc', ['-p', 'src/client', '--outDir', folder], { stdio: ['ignore', 'inherit', 'inherit'] });
   cpSync('src/client/README.md', join(folder, 'README.md'));
+  cpSync('LICENSE', join(folder, 'LICENSE'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify(describePackage(), null, 2));
   mkdirSync(DESTINATION, { recursive: true });
   const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', resolve(DESTINATION)], {

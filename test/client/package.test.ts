@@ -317,8 +317,9 @@ test('it needs nothing, hono only for its middleware, and holds no TypeScript bu
   expect(described.peerDependencies).toEqual({ hono: expect.any(String) });
   expect(described.peerDependenciesMeta).toEqual({ hono: { optional: true } });
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+  expect(files).toContain('LICENSE');
   const sources = files.filter((file) => statSync(join(installed, file)).isFile());
-  expect(sources.filter((file) => !/(\.js|\.d\.ts|package\.json|README\.md)$/.test(file))).toEqual([]);
+  expect(sources.filter((file) => !/(\.js|\.d\.ts|package\.json|README\.md|LICENSE)$/.test(file))).toEqual([]);
 });
 
 test('the client for backends type-checks without hono, for Node and for bundlers; mistakes do not', () => {
