@@ -189,7 +189,7 @@ async function refuseForeignKeyring(
   const db = openDatabase(new WranglerD1(deployed(environment)));
   if (await belongsToDatabase(await openKeyring(masterKeys), db)) return;
   throw new Refused(
-    `MASTER_KEYS in ${secretsFile} is not the one that sealed the secrets of this database: it opens none of them. Give that one. README, "Changing MASTER_KEYS" and "If MASTER_KEYS is lost", say how to go over to another.`,
+    `MASTER_KEYS in ${secretsFile} is not the one that sealed the secrets of this database: it opens none of them. Give that one. docs/operating.md, "MASTER_KEYS", says how to go over to another.`,
   );
 }
 

@@ -77,3 +77,9 @@ test('every check of /health/ready is on the page', () => {
   expect(names.length).toBe(6);
   expect(firstCells(part('## Is it well?'))).toEqual(expect.arrayContaining(names));
 });
+
+test('every npm script that the page names is there', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const named = [...PAGE.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
+  expect([...new Set(named)].filter((name) => !(String(name) in scripts))).toEqual([]);
+});
