@@ -15,6 +15,7 @@ import { type KeyRow, readKey } from '../../src/storage/keys.ts';
 import { readUser } from '../../src/storage/users.ts';
 import type { Random } from './random.ts';
 import { Receipts } from './receipts.ts';
+import type { Host } from './regions.ts';
 import type { ReplicatedD1 } from './replicated-d1.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -65,15 +66,15 @@ export class Population {
   /**
    * Changes something at random.
    * @param services of the isolate that makes the change
-   * @param clockError its clock minus the true one, in milliseconds
+   * @param clock how far its clock is off; that may change while the change is made
    */
-  async change(services: Services, clockError: number): Promise<void> {
+  async change(services: Services, clock: Pick<Host, 'clockError'>): Promise<void> {
     const kind = this.#random.next();
     if (kind < 0.1) return this.#createKey(services);
     if (kind < 0.16) return this.#changeAnyKey(services, 'revoke');
     if (kind < 0.3) return this.#changeAnyKey(services, 'rotate');
     if (kind < 0.52) return this.#changeAnyKey(services, this.#drawPatch());
-    if (kind < 0.6) return this.#pauseOrResume(services, clockError);
+    if (kind < 0.6) return this.#pauseOrResume(services, clock);
     return this.#changeAnyUser(services, kind < 0.65 ? 'delete' : 'change');
   }
 
@@ -103,7 +104,7 @@ export class Population {
     else await changeKey(services, owner, key, patch);
   }
 
-  async #pauseOrResume(services: Services, clockError: number): Promise<void> {
+  async #pauseOrResume(services: Services, clock: Pick<Host, 'clockError'>): Promise<void> {
     const paused = this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL AND paused_at IS NOT NULL');
     const resumes = paused.length > 0 && this.#random.chance(0.6);
     const rows = resumes ? paused : this.#d1.read('SELECT id FROM api_keys WHERE revoked_at IS NULL');
@@ -117,7 +118,7 @@ export class Population {
       const changed = await (resumes ? resumeKey : pauseKey)(services, owner, key);
       if (changed.refused) return null;
       const { normally, inAnOutage } = changed.effectiveBy;
-      const effectiveBy = { normally: normally - clockError, inAnOutage: inAnOutage - clockError };
+      const effectiveBy = { normally: normally - clock.clockError, inAnOutage: inAnOutage - clock.clockError };
       return { paused: !resumes, effectiveBy };
     });
   }

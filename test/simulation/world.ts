@@ -368,7 +368,7 @@ class World {
     if (this.#d1.outage !== 'none') return;
     this.#report.changes += 1;
     const site = this.#random.pick(this.#sites);
-    await this.#population.change(this.#servicesAt(site), site.clockError);
+    await this.#population.change(this.#servicesAt(site), site);
   }
 
   #onCommit(at: number): void {
