@@ -212,7 +212,7 @@ function readmeCode(): Record<string, string> {
     'worker/front-page.ts': codeOf('README.md', 'Protect a Worker'),
     'backend/readme.ts': codeOf('src/client/README.md', 'A backend in three minutes', 'Every call of the API'),
     'backend/readme-types.ts': codeOf('src/client/README.md', 'Only the types'),
-    'backend/front-page.ts': codeOf('README.md', 'Verify from any other backend'),
+    'backend/front-page.ts': codeOf('docs/verifying-calls.md', 'From any other backend'),
   };
 }
 

@@ -20,9 +20,13 @@ afterAll(async () => {
   checkout.remove();
 });
 
-/** The README's shell blocks, one after the other in one shell, as a reader pastes them. */
+/** The pages whose commands go on from each other. */
+const PAGES = ['README.md', 'docs/verifying-calls.md', 'docs/managing-keys.md'];
+
+/** Their shell blocks, one after the other in one shell, as a reader pastes them. */
 function transcript(): string {
-  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block);
+  const pages = PAGES.map((page) => readFileSync(page, 'utf8')).join('\n');
+  const blocks = [...pages.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block);
   return blocks.join('\n').replaceAll('http://localhost:8787', `http://localhost:${port}`);
 }
 
