@@ -39,7 +39,8 @@ export class Region extends DurableObject<Env> {
     const now = services.now();
     this.#askedAt = now;
     // A clock that was set back must not keep the alarm away.
-    if (!(now < this.#alarmAt + LOST_ALARM_MS && this.#alarmAt < now + LOST_ALARM_MS)) this.#setAlarm(services);
+    const isDueSoon = this.#alarmAt <= now + services.settings.pollIntervalMs;
+    if (!(isDueSoon && now < this.#alarmAt + LOST_ALARM_MS)) this.#setAlarm(services);
     return answerIsolate(services, question);
   }
 

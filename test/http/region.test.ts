@@ -4,6 +4,7 @@ import { Hono } from 'hono';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { apiKeyAuth } from '../../src/client/api-key-auth.ts';
 import { generateApiKey, hashApiKey } from '../../src/domain/secrets/api-key-format.ts';
+import { Region } from '../../src/region/region.ts';
 import { ApiKeys } from '../../src/rpc/api-keys.ts';
 import type { RpcCall } from '../../src/wire/rpc.ts';
 import { call, createKey } from '../support/client.ts';
@@ -162,6 +163,20 @@ describe('the object of a region', () => {
     await runInDurableObject(unasked, async (_, state) => state.storage.setAlarm(Date.now() + 60_000));
     expect(await runDurableObjectAlarm(unasked)).toBe(true);
     expect(await runInDurableObject(unasked, async (_, state) => state.storage.getAlarm())).toBeNull();
+  });
+
+  test('has one alarm under way, however seldom it polls', async () => {
+    const stub = env.REGIONS.getByName('afr 0');
+    await runInDurableObject(stub, async (_, state) => {
+      const region = new Region(state, { ...env, REGION_POLL_SECONDS: '60' });
+      await region.ask({ hash: null, after: 0, epoch: null });
+      const first = await state.storage.getAlarm();
+      await scheduler.wait(5);
+      await region.ask({ hash: null, after: 0, epoch: null });
+      expect(first).not.toBeNull();
+      expect(await state.storage.getAlarm()).toBe(first);
+      await state.storage.deleteAlarm();
+    });
   });
 
   test('answers again when it was alarmed, with a feed that is younger', async () => {
