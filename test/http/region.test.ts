@@ -557,6 +557,17 @@ describe('with a region whose storage and clock are known', () => {
     });
   });
 
+  test('a region whose primary hangs makes only the first question wait, and tells how old its feed is', async () => {
+    const ask = () => region.answer({ hash: null, after: 0, epoch: null });
+    await ask();
+    region.clock.now += DUE_MS;
+    region.d1 = 'hangs';
+    const { age = 0 } = (await ask())?.feed ?? {};
+    const before = region.clock.now;
+    expect((await ask())?.feed.age).toBe(age);
+    expect(region.clock.now).toBe(before);
+  });
+
   test('an absence is as old as the region says', async () => {
     const apiKey = generateApiKey('lk');
     await region.answer({ hash: hashApiKey(apiKey), after: 0, epoch: null });
