@@ -557,6 +557,25 @@ describe('with a region whose storage and clock are known', () => {
     });
   });
 
+  /** Has the region say that it knows of no key, as when its replica lags. */
+  function sayAbsent(): void {
+    here.region = async (question) => {
+      const answer = await region.answer({ ...question, hash: null });
+      return answer === null || question.hash === null ? answer : { ...answer, found: { absentFor: 0 } };
+    };
+  }
+
+  test('an absence that comes late does not lock out a key that was found meanwhile', async () => {
+    sayAbsent();
+    here.regionTakes = BUDGET_MS + 50;
+    expect((await here.current(key.api_key)).status).toBe(200);
+    await here.pass(50);
+    here.regionTakes = 0;
+    const { asked, result } = await here.asking(() => here.current(key.api_key));
+    expect(result.status).toBe(200);
+    expect(asked).toMatchObject({ ...NOTHING_ELSE, regions: [] });
+  });
+
   test('a region whose primary hangs makes only the first question wait, and tells how old its feed is', async () => {
     const ask = () => region.answer({ hash: null, after: 0, epoch: null });
     await ask();

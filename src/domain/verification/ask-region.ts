@@ -3,7 +3,7 @@ import type { RegionName } from '../../storage/regions.ts';
 import type { RegionLink } from '../isolate.ts';
 import type { Verification } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
-import { compile, type Found, holdAbsence, holdRecord, type Wanted } from './hold-record.ts';
+import { compile, concludeAbsence, type Found, holdRecord, type Wanted } from './hold-record.ts';
 import { readClock } from './read-clock.ts';
 import { parseRegionAnswer, type RegionAnswer } from './region-answer.ts';
 
@@ -143,8 +143,7 @@ function findInAnswer(
   if ('absentFor' in found) {
     const asOf = sentAt - found.absentFor;
     if (!heard.isAbsentStill(asOf, now, settings.maxStalenessMs)) return null;
-    holdAbsence(services, hash, asOf);
-    return { outcome: 'absent', asOf, tier: 'region' };
+    return concludeAbsence(services, hash, asOf, 'region');
   }
   foundKey();
   const record = compile(found.record, now);

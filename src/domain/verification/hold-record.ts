@@ -37,10 +37,20 @@ export function holdRecord({ memory }: Verification, hash: string, record: KeyRe
   memory.absences.delete(hash);
 }
 
-/** Keeps an absence in memory. `asOf` is when the feed had last been heard before the look-up (unix milliseconds). */
-export function holdAbsence({ memory }: Verification, hash: string, asOf: number): void {
+/**
+ * What follows when a secret was not found. Where another look-up has found its record meanwhile, and that may be used,
+ * the absence comes from a place that lags, and counts for nothing. Else it is kept in memory.
+ * @param asOf when the feed had last been heard before the look-up (unix milliseconds)
+ */
+export function concludeAbsence(services: Verification, hash: string, asOf: number, tier: Tier): Found {
+  const { heard, memory, settings } = services;
+  const held = memory.records.get(hash);
+  if (held !== undefined && heard.isUsable(held, readClock(services), settings.maxStalenessMs)) {
+    return { outcome: 'found', record: held, tier: 'memory' };
+  }
   memory.records.delete(hash);
   memory.absences.set(hash, asOf);
+  return { outcome: 'absent', asOf, tier };
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Verification } from '../services.ts';
 import { type Budgeted, TOOK_TOO_LONG, withinBudget } from '../within-budget.ts';
 import { askRegion } from './ask-region.ts';
 import { D1_BUDGET_MS, isPollUnderWay, keepUp, pollIfDue, type ReadWithFeed } from './follow-feed.ts';
-import { compile, type Found, holdAbsence, holdLate, holdRecord, type Tier, type Wanted } from './hold-record.ts';
+import { compile, concludeAbsence, type Found, holdLate, holdRecord, type Tier, type Wanted } from './hold-record.ts';
 import type { KeyRecord } from './key-record.ts';
 import { admitLookUp, FREE_ADMISSION, type MissPayer } from './miss-budget.ts';
 import { readClock } from './read-clock.ts';
@@ -182,8 +182,7 @@ function conclude(
     // An absence never uses the grace: a key created during the outage would be called unknown.
     const isKnown = heard.isAbsentStill(asOf, readClock(services), settings.maxStalenessMs);
     if (!isKnown || heard.clockSteps !== clockSteps) return 'outdated';
-    holdAbsence(services, hash, asOf);
-    return { outcome: 'absent', asOf, tier };
+    return concludeAbsence(services, hash, asOf, tier);
   }
   if (!isUsable(stored)) return 'outdated';
   const record = compile(stored, readClock(services));
