@@ -44,6 +44,8 @@ export class HeardChanges {
   protected generation = 0;
   protected latestReading = Number.NEGATIVE_INFINITY;
   #clockSteps = 0;
+  /** The newest of `changed`, newest first, as many as were told last; null: others have changed since. */
+  #newest: { most: number; changes: ToldFeed['changes'] } | null = null;
 
   protected readonly mostIds: number;
 
@@ -133,12 +135,22 @@ export class HeardChanges {
   tell(after: number, most: number, now: number): ToldFeed | null {
     const age = now - this.heardAt;
     if (this.epoch === null || !Number.isFinite(age) || age < 0) return null;
-    const later = after >= this.head ? [] : [...this.changed].filter(([, seq]) => seq > after);
-    const changes = later.sort(([, one], [, other]) => other - one).slice(0, most);
+    // One more than is told, to see whether any are left out.
+    const later = after >= this.head ? [] : this.#newestChanges(most + 1).filter(([, seq]) => seq > after);
+    const changes = later.slice(0, most);
     const oldest = changes.at(-1)?.[1];
     const cutAt = changes.length < later.length && oldest !== undefined ? oldest - 1 : 0;
     const { epoch, head, bookmark } = this;
     return { epoch, head, bookmark, age, changes, floor: Math.max(this.floor, cutAt) };
+  }
+
+  /** Sorted once for many questions: with all ids of a region, sorting takes milliseconds. */
+  #newestChanges(most: number): ToldFeed['changes'] {
+    if (this.#newest?.most !== most) {
+      const changes = [...this.changed].sort(([, one], [, other]) => other - one).slice(0, most);
+      this.#newest = { most, changes };
+    }
+    return this.#newest.changes;
   }
 
   /** The poll to send at `now` (unix milliseconds). */
@@ -210,6 +222,7 @@ export class HeardChanges {
     // Deleted and set again, to keep the map in the order of the changes.
     this.changed.delete(id);
     this.changed.set(id, latest);
+    this.#newest = null;
     if (this.changed.size > this.mostIds) this.forgetOldest();
   }
 
@@ -233,6 +246,7 @@ export class HeardChanges {
     this.heardAt = Number.NEGATIVE_INFINITY;
     this.bookmark = null;
     this.changed.clear();
+    this.#newest = null;
   }
 }
 

@@ -418,6 +418,18 @@ describe('what a region tells of the feed', () => {
     expect(told(region, { most: 3 }).floor).toBe(150);
   });
 
+  test('has what was heard since it was asked last, and nothing of a history that is gone', () => {
+    const region = hearing(100, [ofKey(90)]);
+    expect(told(region).changes).toEqual([[KEY, 90]]);
+    region.hear(region.ask(NOW), answerOf({ head: 110, lowest: 1, changes: [ofKey(105, 8)] }), null);
+    expect(told(region).changes).toEqual([
+      [8, 105],
+      [KEY, 90],
+    ]);
+    region.hear(region.ask(NOW), answerOf({ epoch: 'second', head: 20, lowest: 1 }), null);
+    expect(told(region)).toMatchObject({ epoch: 'second', changes: [] });
+  });
+
   test('makes an isolate know as much, as of the age', () => {
     const region = hearing(100, [ofKey(90)]);
     const isolate = new HeardChanges();
