@@ -20,7 +20,8 @@ const records = newRecordsOfRegions();
 
 /**
  * A region: it follows the change feed and keeps records for the isolates around it. All that it knows is in memory, and
- * it may be gone at any time, or be there twice: nothing rests on it. Only this Worker can call it.
+ * it may be gone at any time, or be there twice: nothing rests on it. It has no address: only Workers of the account whose
+ * configuration binds it can call it.
  */
 export class Region extends DurableObject<Env> {
   readonly #isolate = newRegion(records);
