@@ -576,6 +576,20 @@ describe('with a region whose storage and clock are known', () => {
     expect(asked).toMatchObject({ ...NOTHING_ELSE, regions: [] });
   });
 
+  test('a key works at once where it was created, although the region has not heard of it', async () => {
+    sayAbsent();
+    const created = await here.call(keys.ORG_ADMIN, 'POST /v2/api_keys', { body: { label: 'new' } });
+    expect(created.status).toBe(201);
+    expect((await here.current(created.body.api_key)).status).toBe(200);
+    // Of other keys, and once it has heard of the new one, the region is believed.
+    pass(DUE_MS);
+    await here.current(keys.ORG_ADMIN);
+    const { asked } = await here.asking(async () => {
+      expectUnauthenticated(await here.current(generateApiKey('lk')), 'UNKNOWN_KEY');
+    });
+    expect(asked).toMatchObject(NOTHING_ELSE);
+  });
+
   test('a region whose primary hangs makes only the first question wait, and tells how old its feed is', async () => {
     const ask = () => region.answer({ hash: null, after: 0, epoch: null });
     await ask();

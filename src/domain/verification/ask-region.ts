@@ -143,6 +143,8 @@ function findInAnswer(
   if ('absentFor' in found) {
     const asOf = sentAt - found.absentFor;
     if (!heard.isAbsentStill(asOf, now, settings.maxStalenessMs)) return null;
+    // A key that this isolate has just created works here at once, and KV has it.
+    if (heard.isBehindOwnChanges(answer.feed.head)) return null;
     return concludeAbsence(services, hash, asOf, 'region');
   }
   foundKey();

@@ -39,6 +39,8 @@ export class HeardChanges {
   protected head = 0;
   protected heardAt = Number.NEGATIVE_INFINITY;
   protected bookmark: string | null = null;
+  /** The highest sequence number of a change that this isolate made itself. */
+  protected ownSeq = 0;
   /** The last change of each key (by its number) and of each user (by its id). */
   protected readonly changed = new Map<number | string, number>();
   protected generation = 0;
@@ -124,6 +126,11 @@ export class HeardChanges {
   /** Whether whoever asks has heard of more than this: of later changes, or of another history. */
   isBehind({ epoch, after }: { epoch: string | null; after: number }): boolean {
     return epoch !== null && (epoch !== this.epoch || after > this.head);
+  }
+
+  /** Whether whoever has heard of the changes up to `head` lacks one that this isolate made itself. */
+  isBehindOwnChanges(head: number): boolean {
+    return head < this.ownSeq;
   }
 
   /**
@@ -214,7 +221,10 @@ export class HeardChanges {
   note(change: { epoch: string; seq: number; id: number | string }): void {
     // A new epoch means that the database was restored. The next poll reads the new history from its beginning.
     if (this.epoch !== null && change.epoch !== this.epoch) this.forgetHistory();
-    else this.remember(change.id, change.seq);
+    else {
+      this.remember(change.id, change.seq);
+      this.ownSeq = Math.max(this.ownSeq, change.seq);
+    }
   }
 
   protected remember(id: number | string, seq: number): void {
@@ -243,6 +253,7 @@ export class HeardChanges {
     this.epoch = null;
     this.floor = 0;
     this.head = 0;
+    this.ownSeq = 0;
     this.heardAt = Number.NEGATIVE_INFINITY;
     this.bookmark = null;
     this.changed.clear();
