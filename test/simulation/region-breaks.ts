@@ -18,7 +18,7 @@ export const REGION_BREAKS: Record<string, Break & { shownBy: Omit<Options, 'see
   },
 
   "a region's age counted from its answer's arrival": {
-    shownBy: under('slow'),
+    shownBy: under('slow', 'slow', 'slow', 'slow'),
     ...hearing(
       class extends HeardChanges {
         override hearRegion(question: FeedQuestion, told: ToldFeed): boolean {
