@@ -115,7 +115,7 @@ export const ERROR_CODES = {
   IDEMPOTENCY_GONE: {
     status: 409,
     under: 'json',
-    when: 'The call that this one repeats was done, but its secret cannot be given out again: it was rotated, revoked or given up since.',
+    when: 'The call that this one repeats was done, but its answer cannot be given again: the secret was rotated, revoked or given up since, or the user deleted.',
     remedy: 'To make another one, use a new `Idempotency-Key`.',
   },
   IDEMPOTENCY_MISMATCH: {
