@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
   await alter("UPDATE api_keys SET expiration_date = '2020-01-01' WHERE label LIKE 'his, %expired'");
   await alter("UPDATE api_keys SET paused_at = 1, paused_by = 'x' WHERE label LIKE '%paused%'");
-  await alter("UPDATE api_keys SET revoked_at = 1, revoked_by = 'x' WHERE label LIKE '%revoked%'");
+  await alter("UPDATE api_keys SET revoked_at = 1, revoked_by = ? WHERE label LIKE '%revoked%'", 'a'.repeat(24));
 });
 
 async function countsFor(by: string, search: KeySearch = {}, replaced: Partial<Env> = {}) {
