@@ -3,7 +3,7 @@ import type { RegionName } from '../../storage/regions.ts';
 import type { RegionLink } from '../isolate.ts';
 import type { Verification } from '../services.ts';
 import { withinBudget } from '../within-budget.ts';
-import { compile, concludeAbsence, type Found, holdRecord, type Wanted } from './hold-record.ts';
+import { compile, concludeAbsence, type Found, holdForLater, holdRecord, type Wanted } from './hold-record.ts';
 import { readClock } from './read-clock.ts';
 import { parseRegionAnswer, type RegionAnswer } from './region-answer.ts';
 
@@ -79,10 +79,10 @@ export async function tellRegion(services: Verification): Promise<'ok' | 'failin
 }
 
 /** The isolate's own region. While that rests, the one near the primary. */
-function pickRegion({ regions, region }: Verification, now: number): (RegionLink & { name: RegionName }) | null {
-  if (regions === null || region.own.name === null) return null;
-  for (const link of [region.own, region.nearPrimary]) if (isAwake(link, now)) return link;
-  return null;
+function pickRegion(services: Verification, now: number): (RegionLink & { name: RegionName }) | null {
+  if (!hasRegion(services)) return null;
+  const { own, nearPrimary } = services.region;
+  return [own, nearPrimary].find((link) => isAwake(link, now)) ?? null;
 }
 
 function isAwake(link: RegionLink, now: number): link is RegionLink & { name: RegionName } {
@@ -155,7 +155,6 @@ function findInAnswer(
     return { outcome: 'found', record, tier: 'region' };
   }
   // The region's feed is too old. In an outage of this isolate's own, the record may be used by the grace.
-  const held = services.memory.records.get(hash);
-  if (held === undefined || (held.epoch === record.epoch && held.seq < record.seq)) holdRecord(services, hash, record);
+  holdForLater(services, hash, record);
   return null;
 }

@@ -74,7 +74,7 @@ export async function keepUp(services: Verification, wanted: Wanted | null, must
   const later = readClock(services);
   // Another call's poll may have been answered meanwhile.
   if (!mustPoll && heard.isRecent(later, settings.feedWaitMs)) return inTime;
-  if (!(later - polls.gaveUpAt < PAUSE_MS)) polls.gaveUpAt = later;
+  if (!hasGivenUp()) polls.gaveUpAt = later;
   // A region waits sooner than the bound asks for, and tells what it has.
   if (heard.isRecent(later, settings.maxStalenessMs)) return inTime;
   return { mostAge: polls.areFailing ? Math.max(settings.outageGraceMs, settings.maxStalenessMs) : null, read: null };

@@ -54,14 +54,20 @@ export function concludeAbsence(services: Verification, hash: string, asOf: numb
 }
 
 /**
- * Keeps a record that comes too late for its call, unless memory has a newer one. The next call checks it against the
- * feed.
+ * Keeps a record that helps no call now, unless memory has a newer one. The next call checks it against the feed.
+ * @returns whether it is kept
  */
+export function holdForLater(services: Verification, hash: string, record: KeyRecord): boolean {
+  const held = services.memory.records.get(hash);
+  if (held?.epoch === record.epoch && held.seq > record.seq) return false;
+  holdRecord(services, hash, record);
+  return true;
+}
+
+/** Keeps a record of D1 that comes too late for its call, in memory and in KV. */
 export function holdLate(services: Verification, hash: string, late: VerificationRecord): void {
   const record = compile(late, readClock(services));
-  const held = services.memory.records.get(hash);
-  if (record === null || (held?.epoch === record.epoch && held.seq > record.seq)) return;
-  holdRecord(services, hash, record);
+  if (record === null || !holdForLater(services, hash, record)) return;
   const isUsable = services.heard.isUsable(record, readClock(services), services.settings.maxStalenessMs);
   if (isUsable) services.defer(services.cache.write(hash, late));
 }
