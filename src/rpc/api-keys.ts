@@ -21,7 +21,7 @@ export class ApiKeys extends WorkerEntrypoint<Env> {
   verify(given: RpcCall): RpcVerdict<PermissionName> | Promise<RpcVerdict<PermissionName>> {
     const { apiKey, call, orgId, colo } = parseCall(given);
     const services = compose(this.env, this.ctx);
-    learnRegion(services, colo);
+    learnRegion(services, () => colo);
     const askedAt = services.now();
     const answer = (found: Verdict) => {
       const verdict = concealForeign(found, (other) => orgId === null || other === orgId);

@@ -116,7 +116,7 @@ app.get('/bench/look-up/:where/:times', async (c) => {
 
 function newIsolateIn(env: Env, colo: string | null): Isolate {
   const isolate = newIsolate();
-  learnRegion(compose(env, { waitUntil: () => {} }, isolate), colo);
+  learnRegion(compose(env, { waitUntil: () => {} }, isolate), () => colo);
   return isolate;
 }
 

@@ -26,12 +26,19 @@ const REGION_OF_LOCATION = new Map(
 );
 
 /**
- * Takes in where this isolate runs, as the platform says with each request. An isolate never moves.
- * @param colo the code of the Cloudflare location (`request.cf.colo`); anything else is ignored
+ * Takes in where this isolate runs, as the platform says with each request. An isolate never moves, so this is asked until
+ * it is known once.
+ * @param readColo gives the code of the Cloudflare location (`request.cf.colo`); anything else is ignored. A function,
+ * because the platform parses `cf` only when it is read
  */
-export function learnRegion({ region, settings }: Pick<Verification, 'region' | 'settings'>, colo: unknown): void {
+export function learnRegion(
+  { region, settings }: Pick<Verification, 'region' | 'settings'>,
+  readColo: () => unknown,
+): void {
+  if (region.own.name !== null) return;
+  const colo = readColo();
   const name = typeof colo === 'string' ? REGION_OF_LOCATION.get(colo) : undefined;
-  if (name === undefined || name === region.own.name) return;
+  if (name === undefined) return;
   region.own.name = name;
   region.nearPrimary.name = settings.nearPrimary === name ? null : settings.nearPrimary;
 }

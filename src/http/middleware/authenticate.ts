@@ -18,7 +18,7 @@ export type Compose = (env: Env, context: Pick<ExecutionContext, 'waitUntil'>) =
 export function provideServices(compose: Compose) {
   return createMiddleware<HttpEnv>(async (c, next) => {
     const services = compose(c.env, c.executionCtx);
-    learnRegion(services, c.req.raw.cf?.colo);
+    learnRegion(services, () => c.req.raw.cf?.colo);
     c.set('services', services);
     c.set('startedAt', services.now());
     await next();

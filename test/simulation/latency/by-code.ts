@@ -63,7 +63,7 @@ export function byCode(around: Surroundings, { maxStalenessMs, hasRegions }: Set
       regions: hasRegions ? regions.from(location) : null,
       sharesPolls: false,
     };
-    learnRegion(services, location);
+    learnRegion(services, () => location);
     return services;
   });
   return {

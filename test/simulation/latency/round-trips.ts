@@ -96,7 +96,7 @@ export function regionPlaceOf(location: string): string {
   const known = placeOfRegion.get(location);
   if (known !== undefined) return known;
   const { region } = newIsolate();
-  learnRegion({ region, settings: SETTINGS }, location);
+  learnRegion({ region, settings: SETTINGS }, () => location);
   if (region.own.name === null) throw new Error(`${location} has no region`);
   const place = REGION_PLACES[region.own.name];
   placeOfRegion.set(location, place);
