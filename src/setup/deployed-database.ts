@@ -1,20 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
-import type { Migration } from './migration-safety.ts';
+import { type Migration, readMigrations } from './migrations.ts';
 
 /*
  * How a deployed database stands to the migrations of this checkout.
  */
-
-/** The migrations of a folder, in the order in which they are applied. */
-export function readMigrations(folder: string): Migration[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .toSorted()
-    .map((name) => ({ name, sql: readFileSync(join(folder, name), 'utf8') }));
-}
 
 export interface MigrationState {
   /** What is applied, of the migrations of this checkout. */

@@ -1,6 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { unstable_splitSqlQuery } from 'wrangler';
+import { readMigrations } from './migrations.ts';
 
 /**
  * Applies the migrations of a folder that a local database lacks, each in a transaction of its own. They are recorded
@@ -11,11 +10,10 @@ export async function migrate(database: D1Database, folder: string): Promise<voi
   await database.prepare(RECORD).run();
   const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>();
   const applied = new Set(results.map(({ name }) => name));
-  for (const name of migrationsIn(folder)) {
+  for (const { name, sql } of readMigrations(folder)) {
     if (applied.has(name)) continue;
-    const statements = unstable_splitSqlQuery(readFileSync(join(folder, name), 'utf8'));
     await database.batch([
-      ...statements.map((text) => database.prepare(text)),
+      ...unstable_splitSqlQuery(sql).map((text) => database.prepare(text)),
       database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name),
     ]);
   }
@@ -28,10 +26,3 @@ const RECORD = `
     name       TEXT UNIQUE,
     applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
   )`;
-
-/** The migrations in the order of their numbers. All numbers have the same width, so they sort as text. */
-function migrationsIn(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .toSorted();
-}

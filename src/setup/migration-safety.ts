@@ -1,16 +1,11 @@
 import { unstable_splitSqlQuery } from 'wrangler';
+import type { Migration } from './migrations.ts';
 
 /*
  * Migrations run before the new code, and the code of before goes on running for some minutes. This says which of their
  * statements that code can bear. It judges by the statement alone, so it knows only forms that are always safe: what it
  * does not know, it names.
  */
-
-export interface Migration {
-  /** The name of its file. */
-  name: string;
-  sql: string;
-}
 
 /** A statement that the code of before may not bear. */
 export interface Unsafe {

@@ -1,14 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findUnsafe, type Migration } from '../../src/setup/migration-safety.ts';
-
-function migrationsIn(folder: string): Migration[] {
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .toSorted()
-    .map((name) => ({ name, sql: readFileSync(join(folder, name), 'utf8') }));
-}
+import { findUnsafe } from '../../src/setup/migration-safety.ts';
+import { type Migration, readMigrations } from '../../src/setup/migrations.ts';
 
 /** A database with a table that the running code uses, and a unique index. */
 const APPLIED: Migration[] = [
@@ -25,7 +17,7 @@ function judge(...statements: string[]) {
 test.each(['migrations', 'migrations/usage'])(
   'every migration in %s is safe while the code of before runs',
   (folder) => {
-    const migrations = migrationsIn(folder);
+    const migrations = readMigrations(folder);
     for (const [index] of migrations.entries()) {
       // The second one fills a table of the first. There is no deployment that has only the first.
       if (index < 2) continue;

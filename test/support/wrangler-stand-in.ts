@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs, parseEnv } from 'node:util';
 import { namespaceTitle } from '../../src/setup/cloudflare-account.ts';
-import { readMigrations } from '../../src/setup/deployed-database.ts';
 import { readTarget } from '../../src/setup/deployment-target.ts';
+import { readMigrations } from '../../src/setup/migrations.ts';
 import { addDatabase, addWorker, type CloudflareAccount, query } from './cloudflare-api.ts';
 
 /*
