@@ -13,6 +13,7 @@ import { openLocal } from './local-database.ts';
 import { ensureFolder, locateLocalState, makeMasterKeys, readMasterKeys } from './local-state.ts';
 import { lockState } from './lock-state.ts';
 import { describeLostSecrets, hasSealedSecrets } from './lost-secrets.ts';
+import { deployed } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /** The deployment that a command works on. */
@@ -93,7 +94,7 @@ interface Source {
 
 function openRemote({ env = '', secretsFile }: Target): Source {
   const masterKeys = masterKeysOfDeployment(secretsFile);
-  return { masterKeys, database: new WranglerD1(['--remote', `--env=${env}`]), close: async () => {} };
+  return { masterKeys, database: new WranglerD1(deployed(env)), close: async () => {} };
 }
 
 async function openLocally({ persistTo, name, mendsLostSecrets = false }: Target): Promise<Source> {

@@ -14,6 +14,7 @@ import {
 import { type MigrationState, readIgnored, readMigrationState } from './deployed-database.ts';
 import type { DeploymentTarget } from './deployment-target.ts';
 import { findUnsafe } from './migration-safety.ts';
+import { deployed } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /*
@@ -191,9 +192,4 @@ async function refuseForeignKeyring(
   throw new Refused(
     `MASTER_KEYS in ${secretsFile} is not the one that sealed the secrets of this database: it opens none of them. Give that one. docs/operating.md, "MASTER_KEYS", says how to go over to another.`,
   );
-}
-
-/** wrangler's options for a deployed environment. */
-export function deployed(environment: string): string[] {
-  return ['--remote', `--env=${environment}`];
 }

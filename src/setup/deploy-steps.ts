@@ -1,17 +1,9 @@
 import { openDatabase } from '../storage/database.ts';
 import { hasDeployment } from '../storage/organisations.ts';
 import { build, createDatabase, createQueue, deployWorker } from './cloudflare-account.ts';
-import {
-  chooseAccount,
-  type DeployOptions,
-  deployed,
-  type Found,
-  look,
-  Refused,
-  readSecrets,
-} from './deploy-checks.ts';
+import { chooseAccount, type DeployOptions, type Found, look, Refused, readSecrets } from './deploy-checks.ts';
 import { readTarget } from './deployment-target.ts';
-import { runWrangler } from './wrangler.ts';
+import { deployed, runWrangler } from './wrangler.ts';
 import { WranglerD1 } from './wrangler-d1.ts';
 
 /*

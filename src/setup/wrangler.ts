@@ -25,6 +25,14 @@ export function findWorkersIn(folder: string): void {
   if (process.env.CLOUDFLARE_DEV_REGISTRY_PATH === undefined) process.env.WRANGLER_REGISTRY_PATH ??= folder;
 }
 
+/**
+ * wrangler's options for a deployed environment.
+ * @param environment one of wrangler.toml; empty: the top level
+ */
+export function deployed(environment: string): string[] {
+  return ['--remote', `--env=${environment}`];
+}
+
 /** Starts wrangler in the foreground, on this process's terminal. */
 export function startWrangler(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, ['--no-warnings', WRANGLER, ...args], {
