@@ -1,8 +1,7 @@
 import type { Random } from './random.ts';
-import { isWrite, type Sent, Sqlite, sessionOver } from './sqlite-d1.ts';
+import { databaseOver, Primary, Replica } from './replicas.ts';
+import { isWrite, type Sent } from './sqlite-d1.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-const EPOCH = 'simulated';
 
 /** How far a replica can lag behind the primary, in milliseconds. */
 const MOST_LAG = 60_000;
@@ -16,9 +15,8 @@ export class ReplicatedD1 {
   readonly #random: Random;
   readonly #prompt: number;
   readonly #answersIn: number | undefined;
-  readonly #primary = new Sqlite(EPOCH);
-  readonly #committed: { at: number; statements: Sent[] }[] = [];
-  readonly #replicas: { database: Sqlite; applied: number; lag: number }[];
+  readonly #primary = new Primary();
+  readonly #replicas: Replica[];
   readonly #onCommit: (at: number) => void;
   /** `failing`: every call ends in an error. `hanging`: no call ends. */
   outage: 'none' | 'failing' | 'hanging' = 'none';
@@ -38,41 +36,20 @@ export class ReplicatedD1 {
     this.#time = time;
     this.#random = random;
     this.#onCommit = onCommit;
-    this.#replicas = Array.from({ length: locations }, () => ({ database: new Sqlite(EPOCH), applied: 0, lag: 0 }));
+    this.#replicas = Array.from({ length: locations }, () => new Replica(this.#primary, 0));
   }
 
   /** The database as a Worker in this location sees it. */
   at(location: number): D1Database {
-    const open = (constraint?: string): D1DatabaseSession => {
-      let bookmark: string | null = null;
-      const from = constraint === undefined || constraint.startsWith('first-') ? 0 : Number(constraint);
-      const toPrimary = constraint === undefined || constraint === 'first-primary';
-      return sessionOver(
-        async (statements) => {
-          const answer = await this.#answer(() =>
-            toPrimary || statements.some(({ sql }) => isWrite(sql))
-              ? this.#runOnPrimary(statements)
-              : this.#runOnReplica(location, statements, from),
-          );
-          bookmark = answer.bookmark;
-          return answer.results;
-        },
-        () => bookmark,
-      );
-    };
-    const plain = open();
-    return {
-      prepare: (sql) => plain.prepare(sql),
-      batch: (statements) => plain.batch(statements),
-      withSession: (constraint) => open(constraint ?? 'first-unconstrained'),
-      exec: () => Promise.reject(new Error('Not there in the simulation')),
-      dump: () => Promise.reject(new Error('Not there in the simulation')),
-    };
+    return databaseOver({
+      askPrimary: (statements) => this.#answer(() => this.#runOnPrimary(statements)),
+      askReplica: (statements, from) => this.#answer(() => this.#runOnReplica(location, statements, from)),
+    });
   }
 
   /** Reads the primary at this moment, without any delay. */
   read(sql: string): Record<string, unknown>[] {
-    const [result] = this.#primary.run([{ sql, values: [] }]);
+    const [result] = this.#primary.run([{ sql, values: [] }], this.#time.now);
     return (result?.results ?? []) as Record<string, unknown>[];
   }
 
@@ -121,13 +98,12 @@ export class ReplicatedD1 {
   #runOnPrimary(statements: Sent[]) {
     const results = statements.some(({ sql }) => isWrite(sql))
       ? this.#commit(statements)
-      : this.#primary.run(statements);
-    return { results, bookmark: bookmarkOf(this.#committed.length) };
+      : this.#primary.run(statements, this.#time.now);
+    return { results, bookmark: this.#primary.bookmark };
   }
 
   #commit(statements: Sent[]): D1Result[] {
-    const results = this.#primary.run(statements);
-    this.#committed.push({ at: this.#time.now, statements: statements.filter(({ sql }) => isWrite(sql)) });
+    const results = this.#primary.run(statements, this.#time.now);
     this.#onCommit(this.#time.now);
     return results;
   }
@@ -135,15 +111,6 @@ export class ReplicatedD1 {
   #runOnReplica(location: number, statements: Sent[], from: number) {
     const replica = this.#replicas[location];
     if (replica === undefined) throw new Error('There is no such location');
-    for (let next = this.#committed[replica.applied]; next !== undefined; next = this.#committed[replica.applied]) {
-      if (replica.applied >= from && next.at > this.#time.now - replica.lag) break;
-      replica.database.run(next.statements);
-      replica.applied += 1;
-    }
-    return { results: replica.database.run(statements), bookmark: bookmarkOf(replica.applied) };
+    return replica.run(statements, from, this.#time.now);
   }
-}
-
-function bookmarkOf(commits: number): string {
-  return String(commits).padStart(12, '0');
 }
